@@ -1,0 +1,123 @@
+"""A user's own op: one class and one @register, and it has all that a built-in has."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import tinygrad_relu as tg
+from tinygrad_relu import Tensor
+
+
+@pytest.fixture
+def cube():
+    @tg.register(numpy=np.cbrt)  # any NumPy function that is free will do
+    class Cube(tg.Op):
+        """x ** 3, elementwise."""
+
+        def forward(self, x, factor: float = 1.0):
+            self.factor = factor
+            return factor * x * x * x
+
+        def backward(self, grad):
+            (x,) = self.inputs
+            return grad * self.factor * 3 * x * x
+
+    yield Cube
+    if "cube" in tg.registry:
+        tg.unregister("cube")
+
+
+def test_function_method_numpy_function_registry_and_help(cube):
+    x = Tensor([2.0], requires_grad=True)
+    for y in (tg.cube(x), x.cube(), np.cbrt(x), tg.cube(x, 1.0), tg.cube(x, factor=1.0)):
+        assert y.tolist() == [8.0] and y.op.name == "cube" and "op=cube" in repr(y)
+    assert tg.registry["cube"] is cube
+    assert tg.cube.__doc__ == "x ** 3, elementwise." and "factor" in str(inspect.signature(tg.cube))
+    assert "return factor * x * x * x" in inspect.getsource(tg.cube)
+    assert tg.gradcheck(tg.cube, x) and tg.gradgradcheck(tg.cube, x)
+    assert isinstance(tg.cube(np.array([2.0])), np.ndarray)
+
+
+def test_unregister_takes_everything_back_and_unknown_names_get_near_ones(cube):
+    tg.unregister("cube")
+    assert "cube" not in tg.registry and not hasattr(Tensor, "cube") and not hasattr(tg, "cube")
+    with pytest.raises(TypeError, match="np.cbrt: no op"):
+        np.cbrt(Tensor([1.0]))
+    with pytest.raises(KeyError, match="nearest are relu"):
+        tg.unregister("rleu")
+
+
+def test_name_clashes_are_refused_and_change_nothing(cube):
+    with pytest.raises(ValueError, match=r"'cube' is taken.*tg\.unregister\('cube'\)"):
+
+        @tg.register(name="cube")
+        class Other(tg.Op):
+            def forward(self, x):
+                return x
+
+    with pytest.raises(ValueError, match="Tensor has an attribute 'shape'"):
+
+        @tg.register
+        class Shape(tg.Op):
+            def forward(self, x):
+                return x
+
+    assert tg.registry["cube"] is cube and "shape" not in tg.registry and isinstance(Tensor([1.0]).shape, tuple)
+
+
+def test_what_is_no_op_is_refused():
+    with pytest.raises(TypeError, match="forward"):
+
+        @tg.register
+        class Nothing(tg.Op):
+            pass
+
+    with pytest.raises(TypeError, match="subclass of tg.Op"):
+
+        @tg.register
+        class Plain:
+            def forward(self, x):
+                return x
+
+
+def test_wrong_rules_get_errors_that_teach():
+    @tg.register
+    class TooFew(tg.Op):
+        def forward(self, x, y):
+            return x * y
+
+        def backward(self, grad):
+            return grad
+
+    @tg.register
+    class WrongShape(tg.Op):
+        def forward(self, x):
+            return x * 1
+
+        def backward(self, grad):
+            return grad[:1]
+
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    try:
+        with pytest.raises(RuntimeError, match="too_few: backward returned 1 gradients, but forward has 2 inputs"):
+            tg.too_few(x, x).sum().backward()
+        with pytest.raises(RuntimeError, match=r"wrong_shape: .*shape \(1,\) for an input of shape \(3,\)"):
+            tg.wrong_shape(x).sum().backward()
+    finally:
+        tg.unregister("too_few")
+        tg.unregister("wrong_shape")
+
+
+def test_every_public_op_has_function_docstring_and_example():
+    for name, op in tg.registry.items():
+        assert callable(getattr(tg, name)), name
+        assert op.__doc__ and ">>>" in op.__doc__, f"{name} has no example"
+        assert op.function.__doc__ == op.__doc__
+
+
+def test_the_names_that_editors_find_are_those_that_are_registered():
+    names = {name for name, op in tg.registry.items() if op.__module__.startswith("tinygrad_relu.")}
+    for name in names:
+        module = inspect.getmodule(tg.registry[name])
+        assert getattr(module, name) is tg.registry[name].function, f"{name} has no line of its own in its module"

@@ -1,0 +1,348 @@
+"""The training loop does what a loop written by hand does, checks what it is given, and keeps a true record."""
+
+from __future__ import annotations
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+import tinygrad_relu as tg
+from tinygrad_relu import data, nn, optim
+
+
+def moons(n=200):
+    return data.moons(n, seed=0)
+
+
+# ---------------------------------------------------------------------- fit
+
+
+def test_fit_does_what_the_same_loop_in_pytorch_does():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)).astype(np.float32), rng.integers(0, 4, 20)
+    ours = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4))
+    theirs = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
+    theirs.load_state_dict({name: torch.from_numpy(a) for name, a in ours.state_dict().items()})
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.3)
+    losses = []
+    for _ in range(6):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(theirs(torch.from_numpy(X)), torch.from_numpy(y))
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    history = tg.fit(ours, X, y, optimizer="sgd", lr=0.3, epochs=6, batch_size=20)
+    assert np.allclose(history["loss"], losses, rtol=1e-5)
+    for name, array in theirs.state_dict().items():
+        assert np.allclose(ours.state_dict()[name], array.numpy(), atol=1e-5)
+
+
+def test_fit_finds_a_line_with_float_labels_of_either_shape():
+    X = np.linspace(-1, 1, 64)[:, None]
+    for y in (3 * X - 1, (3 * X - 1)[:, 0]):
+        model = nn.Linear(1, 1)
+        history = tg.fit(model, X, y, optimizer="sgd", lr=0.2, epochs=60, seed=0)
+        assert model.weight.item() == pytest.approx(3, abs=1e-3) and model.bias.item() == pytest.approx(-1, abs=1e-3)
+        assert history.columns == ["epoch", "loss", "lr", "seconds"]
+
+
+def test_fit_one_output_with_a_loss_of_ones_own():
+    X, y = moons()
+    model = nn.MLP(2, [16], 1)
+    history = tg.fit(model, X, y, loss=tg.binary_cross_entropy_with_logits, lr=0.05, epochs=30, seed=0)
+    right = np.mean((tg.predict(model, X)[:, 0] > 0) == y)
+    assert right > 0.95 and abs(history["accuracy"][-1] - right) < 0.05
+
+
+def test_history_has_what_was_measured():
+    X, y = moons()
+    model = nn.MLP(2, [8], 2)
+    history = tg.fit(model, X, y, epochs=4, validation=(X[:50], y[:50]), seed=0)
+    assert history.columns == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds"]
+    assert len(history) == 4 and history["epoch"].tolist() == [1, 2, 3, 4]
+    outputs = tg.predict(model, X[:50])
+    assert history["val_accuracy"][-1] == np.mean(outputs.argmax(axis=1) == y[:50])
+    assert history["val_loss"][-1] == pytest.approx(float(tg.cross_entropy(outputs, y[:50])), rel=1e-5)
+    assert (np.diff(history["seconds"]) > 0).all()
+    assert history.best_epoch == 1 + int(np.argmin(history["val_loss"]))
+    assert history[-1]["epoch"] == 4 and [row["epoch"] for row in history] == [1, 2, 3, 4]
+    with pytest.raises(KeyError, match="no column 'acc', only epoch, loss"):
+        history["acc"]
+
+
+def test_the_epochs_loss_weighs_a_short_last_batch_by_its_rows():
+    X, y = np.arange(5.0)[:, None], np.zeros(5)
+    model = nn.Linear(1, 1)
+    tg.fit(model, X, y, epochs=1)  # any weights
+    expected = np.mean(tg.predict(model, X) ** 2)
+    frozen = optim.SGD(model.parameters(), lr=0.0)
+    history = tg.fit(model, X, y, optimizer=frozen, epochs=1, batch_size=2)
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_fit_is_repeatable_by_its_seeds():
+    X, y = moons()
+
+    def run(seed):
+        tg.manual_seed(7)
+        model = nn.MLP(2, [8], 2, dropout=0.2)
+        return tg.fit(model, X, y, epochs=3, validation=0.25, seed=seed)["val_loss"].tolist()
+
+    assert run(1) == run(1) != run(2)
+
+
+def test_fit_leaves_the_data_and_the_callers_arrays_alone():
+    X, y = moons()
+    before = X.copy(), y.copy()
+    X.setflags(write=False)
+    y.setflags(write=False)
+    tg.fit(nn.MLP(2, [4], 2), X, y, epochs=1)
+    assert np.array_equal(X, before[0]) and np.array_equal(y, before[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.uint8, bool])
+def test_inputs_of_any_number_type_keep_the_models_dtype(dtype):
+    model = nn.MLP(3, [4], 2)
+    tg.fit(model, np.eye(3).astype(dtype), [0, 1, 1], epochs=2)
+    assert all(p.dtype == np.float32 and p.grad.dtype == np.float32 for p in model.parameters())
+    assert tg.predict(model, np.eye(3).astype(dtype)).dtype == np.float32
+
+
+def test_early_stopping_brings_the_best_weights_back():
+    X, y = moons(100)
+    model = nn.MLP(2, [4], 2)
+    states = []
+    history = tg.fit(
+        model, X, y, optimizer="sgd", lr=3.0, epochs=200, validation=0.3, patience=5, seed=1,
+        callback=lambda history: states.append(model.state_dict()),
+    )  # fmt: skip
+    assert len(history) == min(200, history.best_epoch + 5)
+    best = states[history.best_epoch - 1]
+    assert all(np.array_equal(best[name], array) for name, array in model.state_dict().items())
+    assert np.argmin(history["val_loss"]) == history.best_epoch - 1
+
+
+def test_scheduler_and_callback():
+    X, y = moons()
+    model = nn.MLP(2, [4], 2)
+    optimizer = optim.SGD(model.parameters(), lr=1.0)
+    history = tg.fit(
+        model, X, y, optimizer=optimizer, scheduler=optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5), epochs=3
+    )
+    assert history["lr"].tolist() == [1, 0.5, 0.25]
+    made = lambda optimizer: optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=0)  # noqa: E731
+    frozen = nn.Linear(2, 2)
+    history = tg.fit(frozen, X, y, optimizer="sgd", lr=0.0, scheduler=made, epochs=3)
+    assert len(history) == 3
+    history = tg.fit(model, X, y, epochs=9, callback=lambda history: len(history) == 2)
+    assert len(history) == 2
+
+
+def test_the_mode_is_training_while_it_trains_and_evaluation_afterwards():
+    modes = []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            modes.append((self.training, tg.is_grad_enabled()))
+            return x
+
+    X, y = moons(10)
+    model = nn.Sequential(Spy(), nn.Linear(2, 2))
+    tg.fit(model, X, y, epochs=1, batch_size=10, validation=(X, y))
+    assert modes[-2:] == [(True, True), (False, False)] and not model.training
+    model.train()
+    tg.predict(model, X)
+    assert modes[-1] == (False, False) and model.training and model[0].training
+
+
+GOOD_X, GOOD_Y = np.ones((6, 2), np.float32), np.array([0, 1, 0, 1, 0, 1])
+
+
+def spoiled(value):
+    X = GOOD_X.copy()
+    X[4, 1] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X": GOOD_X[:5]}, "X has 5 rows, but its labels have shape"),
+        ({"X": GOOD_X[:0], "y": GOOD_Y[:0]}, "X has no rows"),
+        ({"X": spoiled(np.nan)}, "X: there is nan in row 4, column 1"),
+        ({"X": spoiled(-np.inf)}, "X: there is -inf in row 4, column 1"),
+        ({"X": np.ones((6, 3))}, r"the model cannot take X, whose rows have shape \(3,\)"),
+        ({"X": np.array([["a", "b"]] * 6)}, "X must be an array of numbers"),
+        ({"y": np.array([0, 1, 2, 1, 0, 1])}, "the label 2 in row 2 is no class; the model has 2 outputs"),
+        ({"y": np.array([0, 1, -1, 1, 0, 1])}, "the label -1 in row 2"),
+        ({"y": np.array(["a"] * 6)}, "number the classes from 0"),
+        ({"y": GOOD_Y * np.nan}, "the labels: there is nan in row 0"),
+        ({"y": GOOD_Y * 1.0}, "integer labels"),
+        ({"y": np.zeros((6, 1), int)}, "one for each row"),
+        ({"epochs": 0}, "epochs must be a whole number, 1 or more, got 0"),
+        ({"epochs": 1.5}, "epochs"),
+        ({"batch_size": 0}, "batch_size must"),
+        ({"patience": 0}, "patience must"),
+        ({"validation": 1.0}, "leaves one part empty"),
+        ({"validation": (spoiled(np.nan), GOOD_Y)}, "validation X: there is nan"),
+        ({"optimizer": "adma"}, "unknown optimizer 'adma'; the nearest are adam"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(change, message):
+    model = nn.MLP(2, [3], 2)
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=message):
+        tg.fit(model, **{"X": GOOD_X, "y": GOOD_Y, "epochs": 1, **change})
+    assert all(np.array_equal(before[name], array) for name, array in model.state_dict().items())
+
+
+def test_one_output_for_integer_labels_asks_for_a_loss():
+    with pytest.raises(ValueError, match="binary_cross_entropy_with_logits"):
+        tg.fit(nn.Linear(2, 1), GOOD_X, GOOD_Y)
+
+
+def test_an_optimizer_that_is_set_up_takes_no_lr():
+    model = nn.Linear(2, 2)
+    with pytest.raises(ValueError, match="lr is for an optimizer given by name"):
+        tg.fit(model, GOOD_X, GOOD_Y, optimizer=optim.SGD(model.parameters(), lr=0.1), lr=0.2)
+
+
+def test_a_loss_that_is_no_tensor_of_one_element():
+    with pytest.raises(TypeError, match="the loss must return a Tensor of one element"):
+        tg.fit(nn.Linear(2, 2), GOOD_X, GOOD_Y, loss=lambda output, target: output)
+
+
+def test_a_diverging_loss_stops_with_advice():
+    X = np.linspace(-1, 1, 32)[:, None]
+    with pytest.raises(FloatingPointError, match=r"became (nan|inf) in epoch \d+, at the learning rate 1e\+06. Try a"):
+        tg.fit(nn.Linear(1, 1), X, 3 * X, optimizer="sgd", lr=1e6, epochs=100)
+
+
+# ---------------------------------------------------------------------- history
+
+
+def test_history_to_csv_and_repr(tmp_path):
+    X, y = moons()
+    history = tg.fit(nn.MLP(2, [4], 2), X, y, epochs=12, validation=0.2, seed=0)
+    history.to_csv(tmp_path / "metrics.csv")
+    with open(tmp_path / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 13))
+    assert [float(row["val_loss"]) for row in rows] == history["val_loss"].tolist()
+    lines = repr(history).splitlines()
+    assert lines[0].split() == history.columns and len(lines) < 10
+    assert f"best: epoch {history.best_epoch}" in lines[-1]
+
+
+def test_history_plot(tmp_path):
+    pytest.importorskip("matplotlib")
+    X, y = moons()
+    history = tg.fit(nn.MLP(2, [4], 2), X, y, epochs=3, validation=0.2, seed=0)
+    figure = history.plot(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    loss, accuracy = figure.axes
+    assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
+    drawn = {line.get_label(): line.get_ydata() for line in loss.lines}
+    assert np.array_equal(drawn["training"], history["loss"])
+    assert np.array_equal(drawn["validation"], history["val_loss"])
+    assert accuracy.get_ylabel() == "accuracy (%)"
+    assert any(f"epoch {history.best_epoch}" in text.get_text() for text in loss.get_legend().get_texts())
+    assert len(tg.fit(nn.Linear(1, 1), np.ones((3, 1)), np.ones(3), epochs=1).plot().axes) == 1
+
+
+def test_plot_without_matplotlib_names_the_extra(monkeypatch):
+    history = tg.fit(nn.Linear(1, 1), np.ones((3, 1)), np.ones(3), epochs=1)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r'pip install "tinygrad_relu\[plot\]"'):
+        history.plot()
+
+
+@pytest.mark.parametrize("with_tqdm", [True, False])
+def test_progress_is_for_terminals_only(monkeypatch, capsys, with_tqdm):
+    if with_tqdm:
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+
+    def run(**options):
+        tg.fit(nn.Linear(1, 1), np.ones((3, 1)), np.ones(3), epochs=2, **options)
+        return capsys.readouterr()
+
+    assert run() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "loss" in run().err and run().out == ""
+    assert run(progress=False).err == ""
+
+
+# ---------------------------------------------------------------------- dead units
+
+
+class Functional(nn.Module):
+    """Calls relu as a function, and the same layer twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 5), nn.Linear(5, 5)
+
+    def forward(self, x):
+        x = self.first(x).relu()
+        return tg.relu(self.second(tg.relu(self.second(x))))
+
+
+def test_dead_units_agree_with_plain_numpy():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(700, 2)).astype(np.float32)
+    model = nn.Sequential(nn.Linear(2, 6), nn.ReLU(), nn.Dropout(0.5), nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    model[0].bias.data[1] = -100
+    model[3].bias.data[2] = -1e4
+    first = np.maximum(X @ model[0].weight.data.T + model[0].bias.data, 0)
+    second = np.maximum(first @ model[3].weight.data.T + model[3].bias.data, 0)
+    for batch_size in (1000, 64, 1):
+        report = tg.dead_units(model, X, batch_size=batch_size)
+        assert report.rows == 700 and [layer.units for layer in report.layers] == [6, 4]
+        for layer, values in zip(report.layers, (first, second)):
+            assert layer.dead == np.flatnonzero((values == 0).all(axis=0)).tolist()
+            assert layer.sparsity == pytest.approx((values == 0).mean(), abs=1e-3)
+    assert 1 in report.layers[0].dead and 2 in report.layers[1].dead
+    assert [layer.layer for layer in report.layers] == ["relu of 0.weight", "relu of 3.weight"]
+    assert model.training and model[2].training and all(p.grad is None for p in model.parameters())
+
+
+def test_a_unit_that_speaks_once_is_not_dead():
+    X = -np.ones((500, 1), np.float32)
+    layer = nn.Linear(1, 1)
+    layer.weight.data[:], layer.bias.data[:] = 1, 0
+    model = nn.Sequential(layer, nn.ReLU())
+    assert tg.dead_units(model, X).dead == 1
+    X[499] = 0.001
+    assert tg.dead_units(model, X).dead == 0
+    assert tg.dead_units(model, X).layers[0].sparsity == pytest.approx(499 / 500)
+
+
+def test_dead_units_finds_functions_and_activations_before_any_weight():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    labels = [layer.layer for layer in tg.dead_units(Functional(), X).layers]
+    assert labels == ["relu of first.weight", "relu of second.weight", "relu of second.weight"]
+    assert [layer.units for layer in tg.dead_units(nn.Sequential(nn.ReLU(), nn.Linear(2, 1)), X).layers] == [2]
+
+
+@pytest.mark.parametrize(
+    ("activation", "silent"),
+    [("relu6", -1), ("hard_sigmoid", -4), ("hard_swish", -4), ("thresholded_relu", 0.5), ("relu", 0)],
+)
+def test_dead_units_of_other_activations(activation, silent):
+    model = nn.MLP(1, [1], 1, activation=activation)
+    model[0].weight.data[:], model[0].bias.data[:] = 0, silent
+    assert tg.dead_units(model, np.ones((3, 1))).dead == 1
+    model[0].bias.data[:] = 10  # relu6 and hard_sigmoid are flat there too, but not silent
+    assert tg.dead_units(model, np.ones((3, 1))).dead == 0
+
+
+def test_smooth_activations_have_no_dead_units():
+    report = tg.dead_units(nn.MLP(2, [4], 2, activation="tanh"), np.ones((3, 2)))
+    assert report.layers == [] and "no layer" in repr(report)
+    with pytest.raises(ValueError, match="must have rows"):
+        tg.dead_units(nn.Linear(2, 2), np.ones((0, 2)))

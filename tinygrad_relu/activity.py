@@ -1,0 +1,126 @@
+"""Which units of a network ever speak: dead ReLU units, and how sparse the living ones are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import nn
+from .graph import topological_order
+from .mode import enable_grad
+from .tensor import Tensor
+from .train import aligned, evaluating
+
+__all__ = ["DeadUnits", "UnitActivity", "dead_units"]
+
+# Activations that are flat at 0: a unit there puts out nothing, and learns nothing either.
+_CAN_DIE = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_sigmoid", "hard_swish"})
+
+
+@dataclass(frozen=True)
+class UnitActivity:
+    """One activation layer over a whole data set."""
+
+    layer: str  # the activation, and the weights before it
+    units: int
+    dead: list[int]  # the units that were silent, and without a gradient, on every row
+    sparsity: float  # the share of silent values among all, from 0 to 1
+
+
+@dataclass(frozen=True)
+class DeadUnits:
+    """What ``dead_units`` found, layer by layer from the input on."""
+
+    rows: int  # of the data
+    layers: list[UnitActivity] = field(default_factory=list)
+
+    @property
+    def dead(self) -> int:
+        """The number of dead units in all layers."""
+        return sum(len(layer.dead) for layer in self.layers)
+
+    def __repr__(self) -> str:
+        """The layers as a table."""
+        if not self.layers:
+            return f"no layer that could have dead units, over {self.rows} rows"
+        lines = [["layer", "units", "dead", "zeros", "which are dead"]]
+        for layer in self.layers:
+            which = ", ".join(map(str, layer.dead[:10])) + (", ..." if len(layer.dead) > 10 else "")
+            zeros = f"{layer.sparsity:.1%}".replace("%", " %")
+            lines.append([layer.layer, str(layer.units), str(len(layer.dead)), zeros, which or "-"])
+        return f"dead units over {self.rows} rows\n{aligned(lines)}"
+
+
+def dead_units(model: nn.Module, X, *, batch_size: int = 256) -> DeadUnits:
+    """Find the units that put out 0 and pass no gradient on for any row of ``X``, in every layer that can have them.
+
+    Such a unit is dead: these data cannot teach it any more. One that is silent for many rows but not for all is
+    not dead, only sparse, and ``sparsity`` counts that. Looked at are relu, relu6, threshold, thresholded_relu,
+    hard_sigmoid and hard_swish, wherever they stand in the graph: as modules or as functions. The model computes in
+    evaluation mode and gets its own mode back. ValueError if ``X`` has no rows.
+
+    >>> layer = nn.Linear(1, 3)
+    >>> layer.weight.data[:] = [[1.0], [-1.0], [1.0]]
+    >>> layer.bias.data[:] = [0.0, 0.0, -5.0]
+    >>> tg.dead_units(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0]]))
+    dead units over 2 rows
+                 layer  units  dead   zeros  which are dead
+    relu of 0.weight      3     2  66.7 %            1, 2
+    """
+    X = np.asarray(X.detach() if isinstance(X, Tensor) else X)
+    if not X.ndim or not len(X):
+        raise ValueError(f"dead_units: X must have rows, got shape {X.shape}")
+    first = next(iter(model.parameters()), None)
+    if first is not None and X.dtype.kind == "f":
+        X = X.astype(first.dtype, copy=False)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    silent: list[Any] = []  # for each layer, in how many rows each unit was silent
+    labels: list[str] = []
+    with evaluating(model), enable_grad():
+        for start in range(0, len(X), batch_size):
+            # With inputs that require a gradient every layer is recorded, one before the first weights too.
+            batch = Tensor(X[start : start + batch_size], requires_grad=X.dtype.kind == "f")
+            nodes = _activations(model(batch))
+            if not silent:
+                silent = [0] * len(nodes)
+                labels = [_label(node, names) for node in nodes]
+            silent = [before + _silent(node) for before, node in zip(silent, nodes, strict=True)]
+    return DeadUnits(len(X), [_activity(label, counts, len(X)) for label, counts in zip(labels, silent)])
+
+
+def _activations(output: Tensor) -> list[Tensor]:
+    """The results of activations that can die, from the input on."""
+    if not output.requires_grad:
+        return []
+    order = topological_order([output])
+    return [node for node in reversed(order) if node.op is not None and node.op.name in _CAN_DIE and node.ndim > 1]
+
+
+def _silent(node: Any) -> np.ndarray:
+    """In how many rows of the batch each unit is 0, with a slope of 0."""
+    slope = node.op.backward(np.ones(node.shape, node.dtype))
+    slope = slope[0] if isinstance(slope, tuple) else slope
+    return ((node.data == 0) & (slope == 0)).sum(axis=0)
+
+
+def _activity(label: str, counts: np.ndarray, rows: int) -> UnitActivity:
+    flat = counts.reshape(-1)
+    dead = [int(i) for i in np.flatnonzero(flat == rows)]
+    return UnitActivity(label, flat.size, dead, float(flat.mean() / rows) if flat.size else 0.0)
+
+
+def _label(node: Any, names: dict[int, str]) -> str:
+    """The activation, and the nearest matrix of weights before it."""
+    seen = {node}
+    near = [node]
+    for each in near:
+        name = names.get(id(each))
+        if name is not None and each.ndim > 1:
+            return f"{node.op.name} of {name}"
+        for parent in each.op.parents if each.op is not None else ():
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                near.append(parent)
+    return node.op.name

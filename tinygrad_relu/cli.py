@@ -1,0 +1,350 @@
+"""What the command line does: ``train`` fills a folder with all there is to know about a run, ``predict`` uses it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import difflib
+import importlib
+import io
+import json
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import data, nn, ops, optim, plots, random, serialize
+from ._version import __version__
+from .activity import DeadUnits, dead_units
+from .tensor import Tensor
+from .train import History, evaluating, fit, optimizer_class
+from .train import predict as outputs_of
+
+__all__ = ["predict", "train"]
+
+_TOYS = {"moons": data.moons, "circles": data.circles, "spirals": data.spirals, "blobs": data.blobs, "xor": data.xor}
+_FORMAT = "tinygrad_relu model 1"
+_MODEL, _SUMMARY = "model.npz", "summary.json"
+_FILES = {
+    _MODEL: "weights, architecture, class names",
+    "metrics.csv": "every epoch in numbers",
+    "curves.png": "loss and accuracy as a picture",
+    "decision.png": "what is answered where",
+    "graph.dot": "the computation graph of 4 rows, for Graphviz",
+    "graph.svg": "the same as a picture",
+    "dead_units.txt": "units that are silent on every row",
+    _SUMMARY: "settings, versions, results",
+}
+
+
+# ---------------------------------------------------------------------- train
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a network as the options say, and write its folder."""
+    out = Path(options.out or Path("runs", Path(options.data).stem))
+    _check_replaceable(out)
+    random.manual_seed(options.seed)
+    data_set = _load_data(options)
+    settings = _settings(options, data_set)
+    X, X_test, y, y_test = data.train_test_split(data_set.X, data_set.y, options.test_fraction, options.seed)
+    mean, scale = np.zeros(1, np.float32), np.ones(1, np.float32)
+    if data_set.measured:
+        X, mean, scale = data.standardize(X)
+        X_test = (X_test - mean) / scale
+    architecture = {key: settings[key] for key in ("hidden", "activation", "dropout")}
+    model = nn.MLP(X.shape[1], out_features=len(data_set.classes), **architecture)
+    optimizer = _optimizer(model, settings)
+    loss = _loss_with(settings["label_smoothing"])
+
+    say = (lambda *_: None) if options.quiet else print
+    say(f"{data_set.name}: {len(X)} rows to train on, {len(X_test)} held out,", end=" ")
+    say(f"{X.shape[1]} features, {len(data_set.classes)} classes")
+    parameters = sum(p.size for p in model.parameters())
+    sizes = " - ".join(map(str, [X.shape[1], *settings["hidden"], len(data_set.classes)]))
+    say(f"network: {sizes}, {settings['activation']}, {parameters} parameters", flush=True)
+
+    start = time.perf_counter()
+    with _new_folder(out) as folder:
+        history = fit(
+            model,
+            X,
+            y,
+            loss=loss,
+            optimizer=optimizer,
+            scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=options.epochs),
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            validation=1 / 6 if options.patience else (X_test, y_test),
+            patience=options.patience,
+            seed=options.seed,
+            progress=not options.quiet,
+        )
+        seconds = time.perf_counter() - start
+        right = int((outputs_of(model, X_test).argmax(axis=1) == y_test).sum())
+        results = {"held_out_accuracy": right / len(y_test), "right": right, "held_out": len(y_test)}
+        report = dead_units(model, X)
+        stored = {
+            "format": _FORMAT,
+            "architecture": architecture,
+            "classes": data_set.classes,
+            "features": data_set.features,
+            "in_features": X.shape[1],
+            "mean": mean,
+            "scale": scale,
+            "state": model.state_dict(),
+        }
+        serialize.save(folder / _MODEL, stored)
+        history.to_csv(folder / "metrics.csv")
+        notes = _draw_pictures(folder, model, history, data_set, mean, scale)
+        notes += _draw_graph(folder, model, loss, X[:4], y[:4])
+        _write_text(folder / "dead_units.txt", f"{report}\n")
+        summary = _summary(settings, data_set, X, history, results, report, seconds)
+        _write_text(folder / _SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+    say(f"trained {len(history)} epochs in {seconds:.1f} s")
+    say(f"held-out accuracy: {right / len(y_test):.2%} ({right} of {len(y_test)} rows)".replace("%", " %"))
+    say(f"{report}\nin {out}:")
+    for name, what in _FILES.items():
+        if (out / name).exists():
+            say(f"  {name:15} {what}")
+    for note in notes:
+        say(f"  {note}")
+
+
+def _loss_with(label_smoothing: float) -> Callable[..., Any]:
+    def loss(output, target):
+        return ops.cross_entropy(output, target, label_smoothing=label_smoothing)
+
+    return loss
+
+
+@dataclass
+class _DataSet:
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    classes: list[str]
+    features: list[str] | None = None
+    measured: bool = False  # in units of its own, so that it must be standardised
+
+
+def _load_data(options: argparse.Namespace) -> _DataSet:
+    name = options.data
+    for option in ("samples", "noise"):
+        if getattr(options, option) is not None and name not in _TOYS:
+            raise ValueError(f"--{option} is for points in the plane ({', '.join(_TOYS)}), not for {name}")
+    if options.target is not None and (name in _TOYS or name == "digits"):
+        raise ValueError(f"--target is for CSV files, not for {name}")
+    if name == "digits":
+        return _DataSet(name, *data.digits(), [str(i) for i in range(10)])
+    if name in _TOYS:
+        noise = {} if options.noise is None else {"noise": options.noise}
+        X, y = _TOYS[name](options.samples or 1000, seed=options.seed, **noise)
+        return _DataSet(name, X, y, [str(i) for i in range(int(y.max()) + 1)])
+    if not name.lower().endswith(".csv") and not os.path.exists(name):
+        near = difflib.get_close_matches(name, ["digits", *_TOYS], n=3)
+        known = f"the nearest are {', '.join(near)}" if near else f"there are digits, {', '.join(_TOYS)}"
+        raise ValueError(f"unknown data set {name!r}; {known}; or name a CSV file")
+    table = data.read_csv(name, options.target)
+    assert table.y is not None
+    return _DataSet(name, table.X, table.y, table.classes, table.features, measured=True)
+
+
+def _settings(options: argparse.Namespace, data_set: _DataSet) -> dict[str, Any]:
+    """The options, with the defaults that depend on other options filled in."""
+    settings = {key: value for key, value in vars(options).items() if key not in ("command", "quiet", "out")}
+    name = options.optimizer.lower()
+    defaults = {
+        "lr": 0.05 if name in ("sgd", "adagrad") else 0.005,
+        "weight_decay": 0.1 if name == "adamw" else 0.0,
+        "dropout": 0.1 if data_set.name == "digits" else 0.0,
+        "label_smoothing": 0.1 if data_set.name == "digits" else 0.0,
+    }
+    return settings | {key: value for key, value in defaults.items() if settings[key] is None}
+
+
+def _optimizer(model: nn.Module, settings: dict[str, Any]) -> Any:
+    kind = optimizer_class(settings["optimizer"])
+    momentum = {"momentum": 0.9} if kind is optim.SGD else {}
+    return kind(model.parameters(), lr=settings["lr"], weight_decay=settings["weight_decay"], **momentum)
+
+
+# ---------------------------------------------------------------------- what is written
+
+
+def _draw_pictures(folder: Path, model, history: History, data_set: _DataSet, mean, scale) -> list[str]:
+    """The pictures that can be drawn here; what to tell about the others."""
+    title = f"{data_set.name}: held-out accuracy over {len(history)} epochs"
+    try:
+        plots.curves(history, folder / "curves.png", title=title.replace("held-out accuracy", "training"))
+        if data_set.X.shape[1] == 2:
+
+            def classify(points):
+                return outputs_of(model, (points - mean) / scale).argmax(axis=1)
+
+            plots.decision_boundary(
+                classify,
+                data_set.X,
+                data_set.y,
+                folder / "decision.png",
+                classes=data_set.classes,
+                title=f"{data_set.name}: what the network answers where",
+            )
+    except ImportError as error:
+        return [f"no curves.png: {error}"]
+    return []
+
+
+def _draw_graph(folder: Path, model, loss, X: np.ndarray, y: np.ndarray) -> list[str]:
+    draw = getattr(importlib.import_module("tinygrad_relu"), "draw", None)
+    if not callable(draw):
+        return ["no graph.dot: this version cannot draw graphs yet"]
+    model.zero_grad()
+    with evaluating(model):
+        result = loss(model(Tensor(X, name="X")), y)
+        result.backward(retain_graph=True)
+        dot = draw(result)
+    model.zero_grad()
+    _write_text(folder / "graph.dot", dot.source)
+    if shutil.which("dot") is None:
+        return [
+            "no graph.svg: it needs the program dot, of Graphviz; the text in graph.dot can be pasted to any viewer"
+        ]
+    try:
+        (folder / "graph.svg").write_bytes(dot.pipe(format="svg"))
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        return [f"no graph.svg: the program dot failed: {' '.join(str(error).split())[:200]}"]
+    return []
+
+
+def _summary(settings, data_set: _DataSet, X, history: History, results, report: DeadUnits, seconds: float):
+    return {
+        "settings": settings,
+        "data": {
+            "name": data_set.name,
+            "rows": len(data_set.X),
+            "trained_on": len(X),
+            "features": X.shape[1],
+            "classes": data_set.classes,
+        },
+        "results": {
+            **results,
+            "epochs": len(history),
+            "best_epoch": history.best_epoch,
+            "last": history[-1],
+            "dead_units": {layer.layer: len(layer.dead) for layer in report.layers},
+            "seconds": round(seconds, 2),
+        },
+        "versions": {
+            "tinygrad_relu": __version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _write_text(path: Path, text: str) -> None:
+    with serialize.replacing(path) as file:
+        file.write(text.encode())
+
+
+# ---------------------------------------------------------------------- the folder of a run
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse early what must not be replaced: anything but a folder that is empty, or holds a run and nothing else."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ValueError(f"{out} is a file; --out names a folder")
+    real = out.resolve()
+    if real == Path.cwd() or real in Path.cwd().parents:
+        raise ValueError(f"{out} is the current folder or one around it; give --out a folder of its own")
+    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in _FILES)
+    if foreign:
+        raise ValueError(f"{out} holds {foreign[0]!r}, which no run has made; give --out another folder")
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """A folder to write to, which takes the place of ``out`` at the end, or is deleted if anything fails."""
+    real = out.resolve()
+    missing = [folder for folder in real.parents if not folder.exists()]
+    folder = real.parent / f".{real.name[:100]}.{secrets.token_hex(4)}.tmp"
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        _check_replaceable(out)  # somebody may have written there meanwhile
+        _swap(folder, real)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent in missing:  # the deepest first; one that is not empty stays
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+
+
+def _swap(folder: Path, out: Path) -> None:
+    if not out.exists():
+        folder.rename(out)
+        return
+    old = out.with_name(f"{folder.name}.old")
+    out.rename(old)
+    try:
+        folder.rename(out)
+    except BaseException:
+        old.rename(out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+# ---------------------------------------------------------------------- predict
+
+
+def predict(options: argparse.Namespace) -> None:
+    """Write the class of each row of a table, and its probability, as CSV."""
+    stored = _load_model(Path(options.run))
+    table = data.read_csv(options.file, labelled=False, columns=stored["features"])
+    width = stored["in_features"]
+    if table.X.shape[1] != width:
+        hint = "; leave out the column of the labels" if table.X.shape[1] == width + 1 else ""
+        raise ValueError(
+            f"{options.file}: {table.X.shape[1]} columns, but the network of {options.run} was trained on {width}{hint}"
+        )
+    scores = outputs_of(stored["model"], (table.X - stored["mean"]) / stored["scale"])
+    probabilities = ops.softmax(scores, axis=1)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["class", "probability"])
+    for row in probabilities:
+        writer.writerow([stored["classes"][row.argmax()], f"{row.max():.4f}"])
+    if options.out is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        _write_text(Path(options.out), text.getvalue())
+
+
+def _load_model(run: Path) -> dict[str, Any]:
+    path = run / _MODEL
+    if not path.exists():
+        raise ValueError(f"{run}: there is no {_MODEL}; make one with tinygrad-relu train --out {run}")
+    stored = serialize.load(path)
+    if not isinstance(stored, dict) or stored.get("format") != _FORMAT:
+        raise ValueError(f"{path}: this is no network that tinygrad-relu train has written")
+    try:
+        model = nn.MLP(stored["in_features"], out_features=len(stored["classes"]), **stored["architecture"])
+        model.load_state_dict(stored["state"])
+        return {**stored, "model": model, "scale": np.asarray(stored["scale"]), "mean": np.asarray(stored["mean"])}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: the network in it cannot be rebuilt: {error}") from error

@@ -1,0 +1,75 @@
+"""NumPy's functions on Tensors: ``np.exp(t)``, ``np.sum(t, axis=0)``, ``array @ t`` are recorded like any op.
+
+NumPy asks the arguments of each call whether they want to answer it themselves: ``__array_ufunc__`` (NEP 13) for
+ufuncs such as ``np.exp``, ``__array_function__`` (NEP 18) for the rest. A function without an op raises. Nothing is
+detached in silence, and no array of objects is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .op import _nearest, numpy_functions
+from .tensor import Tensor
+
+# These answer with a shape, a truth or a count, or with a new constant: no gradient is lost.
+_CONSTANT_RESULTS = {
+    np.shape, np.ndim, np.size, np.result_type, np.shares_memory, np.may_share_memory,
+    np.allclose, np.isclose, np.array_equal, np.array_equiv, np.count_nonzero, np.nonzero, np.argwhere,
+    np.argsort, np.unique, np.bincount, np.histogram, np.array2string, np.array_repr, np.array_str,
+    np.zeros_like, np.ones_like, np.empty_like, np.full_like,
+}  # fmt: skip
+
+
+def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+    out = options.get("out")
+    if out is not None:
+        return _into_an_array(ufunc, method, inputs, options)
+    if method == "reduce":
+        options.setdefault("axis", 0)
+    target = ufunc if method == "__call__" else getattr(ufunc, method)
+    function = numpy_functions.get(target)
+    if function is None:
+        raise _unknown(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}")
+    return function(*inputs, **options)
+
+
+def _array_function(self: Tensor, func: Any, types: Any, args: tuple, options: dict[str, Any]) -> Any:
+    function = numpy_functions.get(func)
+    if function is not None:
+        return function(*args, **options)
+    if func in _CONSTANT_RESULTS:
+        return func(*_unwrapped(args), **{name: _unwrapped(value) for name, value in options.items()})
+    raise _unknown(func.__name__)
+
+
+def _into_an_array(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any]) -> Any:
+    """``array -= t``: fine where no gradient is lost, since the graph knows nothing of that array."""
+    if any(isinstance(x, Tensor) and x._requires_grad for x in inputs) or any(
+        isinstance(x, Tensor) for x in options["out"]
+    ):
+        raise TypeError(
+            f"np.{ufunc.__name__}: out= and in-place operators write into an array behind the graph's back. "
+            "Write y = x + t for a new Tensor, or use t.detach() if no gradient is wanted."
+        )
+    return getattr(ufunc, method)(*_unwrapped(inputs), **options)
+
+
+def _unwrapped(x: Any) -> Any:
+    if isinstance(x, (list, tuple)):
+        return type(x)(_unwrapped(item) for item in x)
+    return x.data if isinstance(x, Tensor) else x
+
+
+def _unknown(name: str) -> TypeError:
+    names = sorted({getattr(key, "__name__", "") for key in numpy_functions})
+    return TypeError(
+        f"np.{name}: no op answers to this NumPy function{_nearest(name, names)}. "
+        "Register one with @tg.register(numpy=...), or use .detach().numpy() if no gradient is wanted."
+    )
+
+
+Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]

@@ -1,0 +1,99 @@
+"""What the engine is asked to do at the moment: record or not, look for NaN or not, in which dtype to start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+
+class _Mode(threading.local):
+    """Each thread has its own: switching recording off in one does not disturb another."""
+
+    state = (True, False)  # whether the graph is recorded, whether the first NaN stops the computation
+
+
+mode = _Mode()
+_default_dtype = np.dtype(np.float32)
+
+
+@contextmanager
+def _switched(record: bool | None = None, anomaly: bool | None = None) -> Iterator[None]:
+    before = mode.state
+    mode.state = (before[0] if record is None else record, before[1] if anomaly is None else anomaly)
+    try:
+        yield
+    finally:
+        mode.state = before
+
+
+def no_grad():
+    """Compute without recording a graph, in this thread only; a context manager and a decorator.
+
+    >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     print((w * 2).requires_grad)
+    False
+    """
+    return _switched(record=False)
+
+
+def enable_grad():
+    """Record a graph again inside a ``no_grad`` block; a context manager and a decorator.
+
+    >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     print((w * 2).requires_grad)
+    True
+    """
+    return _switched(record=True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether this thread records a graph now.
+
+    >>> tg.is_grad_enabled()
+    True
+    """
+    return mode.state[0]
+
+
+def detect_anomaly():
+    """Stop at the first op whose result or gradient is NaN or infinite, and name it; a context manager.
+
+    The forward pass is watched too, so that the first source is named and not the last victim.
+
+    >>> x = tg.Tensor([-1.0], requires_grad=True)
+    >>> with tg.detect_anomaly():
+    ...     tg.sqrt(x)
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: sqrt: the forward pass made nan at index (0,) out of inputs that are all finite ...
+    """
+    return _switched(anomaly=True)
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype that lists and Python numbers become in a ``Tensor``: float32 unless it was set.
+
+    >>> tg.get_default_dtype()
+    dtype('float32')
+    """
+    return _default_dtype
+
+
+def set_default_dtype(dtype) -> None:
+    """Choose what lists and Python numbers become: float16, float32 (the start) or float64. For all threads.
+
+    >>> tg.set_default_dtype("float64")
+    >>> tg.Tensor([1.0]).dtype
+    dtype('float64')
+    >>> tg.set_default_dtype("float32")
+    """
+    global _default_dtype
+    wanted = np.dtype(dtype)
+    if wanted.kind != "f":
+        raise TypeError(f"set_default_dtype: expected a float dtype such as float32 or float64, got {wanted}")
+    _default_dtype = wanted

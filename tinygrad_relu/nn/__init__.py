@@ -1,0 +1,13 @@
+"""Networks: modules that hold parameters, layers, activations, losses, and how weights start."""
+
+from . import activations, functional, init, layers, losses, utils
+from .activations import *
+from .layers import *
+from .losses import *
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["Module", "Parameter", "functional", "init", "utils"]
+__all__ += activations.__all__
+__all__ += layers.__all__
+__all__ += losses.__all__

@@ -1,0 +1,97 @@
+"""What is done to all parameters or all gradients at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..tensor import Tensor
+
+__all__ = [
+    "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters",
+]  # fmt: skip
+
+
+def clip_grad_norm_(
+    parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> float:
+    """Scale all gradients by one factor, so that their norm, as if they were one vector, is at most ``max_norm``.
+
+    Returns the norm before. Call it between ``backward()`` and ``step()``. ``norm_type`` is the p of the p-norm,
+    ``math.inf`` for the largest element. Raises RuntimeError for a norm that is NaN or infinite, if that is asked
+    for with ``error_if_nonfinite``.
+
+    Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks", algorithm 1.
+
+    >>> w = nn.Parameter([1.0, 1.0])
+    >>> w.grad = [3.0, 4.0]
+    >>> nn.utils.clip_grad_norm_([w], max_norm=0.5)
+    5.0
+    >>> w.grad
+    Tensor([0.3, 0.4])
+    """
+    with_grad = _with_grad(parameters)
+    norms = [np.linalg.norm(np.ravel(_grad_array(p)), norm_type) for p in with_grad]
+    total = float(np.linalg.norm(np.array(norms), norm_type)) if norms else 0.0
+    if error_if_nonfinite and not np.isfinite(total):
+        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {total}; tg.detect_anomaly() finds out why")
+    factor = float(max_norm) / (total + 1e-6)
+    if not factor >= 1:
+        for p in with_grad:
+            _replace_grad(p, np.multiply(_grad_array(p), factor))
+    return total
+
+
+clip_grad_norm = clip_grad_norm_
+
+
+def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
+    """Hold each element of all gradients between -clip_value and clip_value.
+
+    >>> w = nn.Parameter([1.0, 1.0])
+    >>> w.grad = [3.0, -0.25]
+    >>> nn.utils.clip_grad_value_([w], 0.5)
+    >>> w.grad
+    Tensor([ 0.5 , -0.25])
+    """
+    for p in _with_grad(parameters):
+        _replace_grad(p, np.clip(_grad_array(p), -clip_value, clip_value))
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> np.ndarray:
+    """All values as one vector, copied, in the order of the parameters.
+
+    >>> nn.utils.parameters_to_vector(nn.Linear(3, 2).parameters()).shape
+    (8,)
+    """
+    return np.concatenate([np.ravel(p.data) for p in parameters])
+
+
+def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
+    """Copy a vector's values into the parameters, in their order; ValueError if its length is not theirs together."""
+    params, vector = list(parameters), np.asarray(vector)
+    size = sum(p.size for p in params)
+    if vector.shape != (size,):
+        raise ValueError(f"vector_to_parameters: expected a vector of {size} values, got shape {vector.shape}")
+    start = 0
+    for p in params:
+        p.data[...] = vector[start : start + p.size].reshape(p.shape)
+        start += p.size
+
+
+def _with_grad(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
+    params = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p for p in params if p._grad is not None]
+
+
+def _grad_array(p: Tensor):
+    return p._grad._data if isinstance(p._grad, Tensor) else p._grad
+
+
+def _replace_grad(p: Tensor, array) -> None:
+    """A raw gradient is this parameter's alone and is written where it is; one that has been read is replaced."""
+    if isinstance(p._grad, np.ndarray):
+        p._grad[...] = array
+    else:
+        p._grad = array

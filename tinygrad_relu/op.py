@@ -1,0 +1,371 @@
+"""Op: what can be done to arrays and how its gradient goes back; and the one place where an op is applied."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
+
+import numpy as np
+
+from .mode import get_default_dtype, mode
+from .tensor import Tensor
+
+P = ParamSpec("P")
+OpClass = TypeVar("OpClass", bound="type[Op]")
+
+registry: dict[str, type[Op]] = {}
+"""Every op by its name. ``tg.registry["relu"]`` is the class, ``.function`` what is called, ``.__doc__`` the formula."""
+
+numpy_functions: dict[Any, Callable[..., Any]] = {}
+"""What is called when a NumPy function meets a Tensor: ``numpy_functions[np.exp]`` is ``tg.exp``."""
+
+
+class Op:
+    """One application of an operation, and the node of the graph that its result remembers.
+
+    Write a subclass with two methods and put ``@register`` above it:
+
+    ``forward(self, x, ...)`` gets arrays and returns a new array. An argument with a default, or one behind ``*``,
+    is an option (an axis, a slope); all others are inputs. What ``backward`` needs and is constant (a mask, an
+    axis) is saved as an attribute.
+
+    ``backward(self, grad)`` gets the gradient of the result and returns that of the input, or a tuple with one for
+    each input, None where there is none. It is written with operators, NumPy functions and other ops, changes
+    nothing in place, and reads what must be differentiated again from ``self.inputs`` and ``self.output``, so that
+    the same lines give gradients of gradients. ``self.needs_input_grad[i]`` tells whether the i-th will be used.
+
+    >>> @tg.register
+    ... class Cube(tg.Op):
+    ...     '''x ** 3, elementwise.'''
+    ...     def forward(self, x):
+    ...         return x * x * x
+    ...     def backward(self, grad):
+    ...         (x,) = self.inputs
+    ...         return grad * 3 * x * x
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> tg.cube(x)
+    Tensor(8., op=cube)
+    >>> tg.grad(x.cube(), x)
+    (Tensor(12.),)
+    >>> tg.unregister("cube")
+    """
+
+    name: ClassVar[str] = "op"
+    aliases: ClassVar[tuple[str, ...]] = ()
+    function: ClassVar[Callable[..., Any]]
+    signature: ClassVar[inspect.Signature]
+    differentiable: ClassVar[bool]
+    freed: ClassVar[Op]  # stands in for every op of this class whose graph has been let go
+
+    arguments: Any = None  # as they were given: Tensors and constants; None in a freed op
+    parents: Any = None  # the same, with None for those that need no gradient; None in a freed op
+    inputs: Any = ()  # the same as arrays, or as Tensors while the backward pass is itself recorded
+    output: Any = None
+    options: dict[str, Any] = {}
+    recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
+    line: str = ""  # the user's line that made this node; known under detect_anomaly
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """The result of the op, computed with NumPy."""
+        raise NotImplementedError(f"{type(self).__name__}: an op needs a forward method; see help(tg.Op)")
+
+    def backward(self, grad: Any) -> Any:
+        """The gradients of the inputs. An op without this method is constant to the graph, as argmax and > are."""
+        raise NotImplementedError(f"{type(self).__name__}: this op has no backward method")
+
+    def error(self, message: object, arrays: Any) -> str:
+        """The message with the op's name before it and what the op was given behind it."""
+        given = ", ".join(_described(x) for x in arrays)
+        chosen = "".join(f", {name}={value!r}" for name, value in self.options.items())
+        return f"{self.name}: {str(message).rstrip('.')}. Given: {given}{chosen}"
+
+    def check_finite(self, when: str, results: Any, given: Any) -> None:
+        """Raise FloatingPointError if this step made the first NaN or infinity: none was in what it was given."""
+        if not all(_is_finite(x) for x in (*given, *self.inputs, *self.options.values())):
+            return
+        for result in results:
+            if not _is_finite(result):
+                array = np.asarray(getattr(result, "_data", result))
+                index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+                raise FloatingPointError(
+                    f"{self.name}: the {when} pass made {array[index]} at index {index} out of inputs that are all "
+                    f"finite{self.line and ', at ' + self.line}. {self.error('', given)[len(self.name) + 4:]}"
+                )
+
+
+def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
+    """Run the op's ``forward`` on arrays, and record it if one of the inputs is a Tensor that requires a gradient.
+
+    Where no input is a Tensor the result is a plain array, so that rules can use ops on either.
+    """
+    arrays: Any = []
+    parents: Any = []
+    found = required = scalars = False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            found = True
+            arrays.append(x._data)
+            if x._requires_grad:
+                required = True
+                parents.append(x)
+                continue
+        elif type(x) in _NUMBERS:
+            arrays.append(x)
+        else:
+            arrays.append(_to_operand(x, cls))
+            scalars = scalars or isinstance(x, np.generic)
+        parents.append(None)
+    if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
+        arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
+    op = _new(cls)
+    if options:
+        op.options = options
+    try:
+        data = op.forward(*arrays, **options)
+    except (TypeError, ValueError, IndexError) as error:
+        raise _explained(error, op, arrays) from error
+    if not found:
+        return data
+    record, anomaly = mode.state
+    if anomaly:
+        op.line = _users_line()
+        op.check_finite("forward", (data,), given=arrays)
+    if not (required and record and cls.differentiable):
+        return Tensor._from_array(data)
+    op.arguments = inputs
+    op.parents = parents
+    op.inputs = arrays
+    op.output = data
+    return Tensor._from_array(data, op)
+
+
+_new = object.__new__
+_NUMBERS = {float, int, bool}
+
+
+def _to_operand(x: Any, cls: type[Op]) -> Any:
+    """An argument that is neither Tensor nor Python number, as something that NumPy computes numbers with."""
+    if isinstance(x, (np.ndarray, np.generic)):
+        array = x
+    elif isinstance(x, (list, tuple)):
+        if any(isinstance(item, Tensor) for item in x):
+            raise TypeError(f"{cls.name}: got a list of Tensors; join them with tg.stack or tg.concatenate first")
+        array = Tensor(x)._data
+    elif hasattr(x, "__array_ufunc__"):  # arrays of other makes
+        return x
+    else:
+        raise TypeError(f"{cls.name}: expected a Tensor, an array or a number, got {_described(x)}")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{cls.name}: expected real numbers, got an array of dtype {array.dtype}")
+    return array
+
+
+def _explained(error: Exception, op: Op, arrays: Any) -> Exception:
+    """The error again, naming the op and what it was given, unless an op inside has done so already."""
+    if getattr(error, "explained", False):
+        return error
+    kind = next(kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind))
+    explained = kind(op.error(error, arrays))
+    explained.explained = True  # type: ignore[attr-defined]
+    return explained
+
+
+def _described(x: Any) -> str:
+    if hasattr(x, "shape") and hasattr(x, "dtype"):
+        return f"{x.shape} {x.dtype}"
+    return f"{type(x).__name__} {x!r}"[:60]
+
+
+def _is_finite(x: Any) -> bool:
+    array = np.asarray(getattr(x, "_data", x))
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _users_line() -> str:
+    """The file and line outside of this package that led here."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+# ---------------------------------------------------------------------- registration
+
+
+def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=True):
+    """Make an op of a class: its function, its Tensor method and, if wanted, its NumPy function and operator.
+
+    Used bare (``@register``) or with options: ``name`` (from the class name if left out: ``LeakyReLU`` becomes
+    ``leaky_relu``), ``numpy`` (the NumPy function or functions that it answers to), ``operator`` (``"add"`` for
+    ``+``, as in Python's ``__add__``), ``aliases`` (more names), ``method=False`` (no method on Tensor).
+
+    A plain function that is made of ops can be registered too; it gets the NumPy function and the method.
+
+    Raises ValueError if the name is taken, TypeError if there is no ``forward``. See ``tg.Op`` for an example.
+    """
+    if op is None:
+        return functools.partial(
+            register, name=name, numpy=numpy, operator=operator, aliases=aliases, method=method
+        )
+    numpy = numpy if isinstance(numpy, tuple) else (numpy,)
+    if not isinstance(op, type):
+        _attach(op, (op.__name__, *aliases) if method else (), numpy, operator)
+        return op
+    if not issubclass(op, Op) or op.forward is Op.forward:
+        raise TypeError(f"register: {op.__name__} must be a subclass of tg.Op with a forward method; see help(tg.Op)")
+    # LeakyReLU -> leaky_relu: a new word starts where a lower-case letter or digit is followed by one like "Re".
+    op.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", op.__name__).lower()
+    op.aliases = aliases
+    for each in (op.name, *aliases):
+        _refuse_clash(op, each, method)
+    op.differentiable = op.backward is not Op.backward
+    op.function = staticmethod(_make_function(op))
+    op.freed = op()
+    _attach(op.function, (op.name, *aliases) if method else (), numpy, operator)
+    for each in (op.name, *aliases):
+        registry[each] = op
+    return op
+
+
+def unregister(name: str) -> None:
+    """Take an op out again: its function, aliases, method, operator and NumPy functions. KeyError if unknown.
+
+    >>> tg.unregister("rleu")
+    Traceback (most recent call last):
+        ...
+    KeyError: "unregister: there is no op 'rleu'; the nearest are relu, prelu, celu"
+    """
+    if name not in registry:
+        raise KeyError(f"unregister: there is no op {name!r}{_nearest(name, registry)}")
+    op = registry[name]
+    for each in (op.name, *op.aliases):
+        del registry[each]
+    for attribute in [key for key, value in vars(Tensor).items() if getattr(value, "op", None) is op]:
+        delattr(Tensor, attribute)
+    for key in [key for key, value in numpy_functions.items() if getattr(value, "op", None) is op]:
+        del numpy_functions[key]
+
+
+def _refuse_clash(op: type[Op], name: str, method: bool) -> None:
+    old = registry.get(name)
+    if old is not None and old.__module__ == op.__module__ == "__main__" and old.__qualname__ == op.__qualname__:
+        unregister(name)  # a notebook cell was run again
+        return
+    if old is not None:
+        raise ValueError(
+            f"register: the name {name!r} is taken by {old.__module__}.{old.__qualname__}. "
+            f"Choose another with @register(name=...), or call tg.unregister({name!r}) first."
+        )
+    if method and hasattr(Tensor, name):
+        raise ValueError(
+            f"register: Tensor has an attribute {name!r} already. "
+            "Choose another name with @register(name=...), or give method=False."
+        )
+
+
+def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str | None) -> None:
+    for name in names:
+        setattr(Tensor, name, function)
+    for each in numpy:
+        numpy_functions[each] = function
+    if operator in _TWO_SIDED:
+        setattr(Tensor, f"__{operator}__", _operator(function))
+        setattr(Tensor, f"__r{operator}__", _reflected(function))
+    elif operator:
+        setattr(Tensor, f"__{operator}__", function)
+
+
+_TWO_SIDED = ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor")
+
+
+_NO_OPTIONS: dict[str, Any] = {}
+
+
+def _operator(function: Any) -> Any:
+    op = function.op
+
+    def operator(self, other):
+        return apply(op, (self, other), _NO_OPTIONS)
+
+    return functools.update_wrapper(operator, function)
+
+
+def _reflected(function: Any) -> Any:
+    op = function.op
+
+    def reflected(self, other):
+        return apply(op, (other, self), _NO_OPTIONS)
+
+    return functools.update_wrapper(reflected, function)
+
+
+def _make_function(op: type[Op]) -> Callable[..., Any]:
+    """What is called by the op's name. Its signature and text are the op's, and its source is the class."""
+    prepare = getattr(op, "arguments", None)
+    if prepare is not None:  # the op has its own way to tell inputs from options
+        op.signature = inspect.signature(prepare)
+
+        def function(*args, **options):
+            return apply(op, *prepare(*args, **options))
+
+    else:
+        parameters = list(inspect.signature(op.forward).parameters.values())[1:]
+        op.signature = inspect.Signature(parameters)
+        names = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+        arity = len(names)
+
+        def function(*args, **options):
+            if options or len(args) != arity:
+                args, options = _bind(op, arity, args, options)
+            return apply(op, args, options)
+
+    function.__name__ = function.__qualname__ = op.name
+    function.__module__ = op.__module__
+    function.__doc__ = op.__doc__
+    function.__signature__ = op.signature  # type: ignore[attr-defined]
+    function.__wrapped__ = op  # type: ignore[attr-defined]  # inspect.getsource shows the class
+    function.op = op  # type: ignore[attr-defined]
+    return function
+
+
+def _bind(op: type[Op], arity: int, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Tell inputs from options, by place or by name, with an error that knows the op's signature."""
+    try:
+        bound = op.signature.bind(*args, **options).arguments
+    except TypeError as error:
+        raise TypeError(f"{op.name}: {error}. It is called as {op.name}{op.signature}") from None
+    values = list(bound.items())
+    options = {name: _constant(op, name, value) for name, value in values[arity:]}
+    return tuple([value for _, value in values[:arity]]), options
+
+
+def _constant(op: type[Op], name: str, value: Any) -> Any:
+    if isinstance(value, Tensor):
+        if value._requires_grad:
+            raise TypeError(f"{op.name}: {name} is an option, through which no gradient can flow; give a number")
+        return value._data
+    return value
+
+
+def _nearest(name: str, known: Any) -> str:
+    """'; the nearest are a, b' or nothing, for the end of an error."""
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; the nearest are {', '.join(near)}" if near else ""
+
+
+class _HasForward(Protocol[P]):
+    def forward(self, *args: P.args, **kwargs: P.kwargs) -> Any: ...
+
+
+def function(op: type[_HasForward[P]]) -> Callable[P, Tensor]:
+    """The function of a registered op, for the line below its class: editors and type checkers find it there."""
+    return op.function  # type: ignore[attr-defined]

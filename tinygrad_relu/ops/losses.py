@@ -1,0 +1,412 @@
+"""Losses: how far a prediction is from its target, as one number to go back from.
+
+All are PyTorch's, with the same defaults and the same ``reduction``: "mean", "sum" or "none". Prediction and target
+must have the same shape; a pair like (N, 1) and (N,) raises instead of being broadcast to (N, N).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..op import Op, function, register
+from .activations import log_sigmoid, log_softmax, sigmoid
+
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss", "kl_div",
+    "l1_loss", "mse_loss", "nll_loss", "smooth_l1_loss",
+]  # fmt: skip
+
+
+class Loss(Op):
+    """What all losses share: the check of shapes, and the reduction on the way forward and back."""
+
+    def same_shape(self, input, target) -> None:
+        """Raise ValueError unless both have the same shape."""
+        if np.shape(input) != np.shape(target):
+            raise ValueError(
+                f"the prediction has shape {np.shape(input)} and the target {np.shape(target)}; they must be the same, "
+                "since broadcasting would compare each prediction with every target. Reshape one of them"
+            )
+
+    def reduce(self, losses, reduction: str, count=None):
+        """The losses as they are, their sum, or their mean over ``count`` (all of them if not given)."""
+        if reduction not in ("mean", "sum", "none"):
+            raise ValueError(f'reduction: expected "mean", "sum" or "none", got {reduction!r}')
+        self.scale = 1
+        if reduction == "none":
+            return losses
+        total = np.add.reduce(losses, axis=None)
+        if reduction == "sum":
+            return total
+        count = np.size(losses) if count is None else count
+        self.scale = 1 / float(count) if count else float("nan")
+        return total * self.scale
+
+
+@register(name="mse_loss")
+class MSELoss(Loss):
+    """The mean of (input - target)**2. Slope 2 * (input - target) / N.
+
+    >>> tg.mse_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(2.)
+    """
+
+    def forward(self, input, target, reduction: str = "mean"):
+        self.same_shape(input, target)
+        return self.reduce(np.square(input - target), reduction)
+
+    def backward(self, grad):
+        input, target = self.inputs
+        slope = (input - target) * (2 * self.scale * grad)
+        return slope, -slope
+
+
+mse_loss = function(MSELoss)
+
+
+@register(name="l1_loss")
+class L1Loss(Loss):
+    """The mean of |input - target|. Slope the sign of the difference / N: 0 where both are equal.
+
+    >>> tg.l1_loss(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(1.)
+    """
+
+    def forward(self, input, target, reduction: str = "mean"):
+        self.same_shape(input, target)
+        return self.reduce(np.abs(input - target), reduction)
+
+    def backward(self, grad):
+        input, target = self.inputs
+        slope = np.sign(input - target) * (self.scale * grad)
+        return slope, -slope
+
+
+l1_loss = function(L1Loss)
+
+
+@register
+class HuberLoss(Loss):
+    """The mean of d**2 / 2 where |d| <= delta and delta * (|d| - delta/2) beyond, for d = input - target (Huber 1964).
+
+    Slope: d held between -delta and delta, / N. ValueError unless delta > 0.
+
+    >>> tg.huber_loss(Tensor([1.0, 2.0]), Tensor([1.5, 9.0]))
+    Tensor(3.3125)
+    """
+
+    def forward(self, input, target, reduction: str = "mean", delta: float = 1.0):
+        self.same_shape(input, target)
+        if delta <= 0:
+            raise ValueError(f"expected delta > 0, got {delta}")
+        self.delta = delta
+        size = np.abs(input - target)
+        return self.reduce(np.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta)), reduction)
+
+    def backward(self, grad):
+        input, target = self.inputs
+        slope = np.clip(input - target, -self.delta, self.delta) * (self.scale * grad)
+        return slope, -slope
+
+
+huber_loss = function(HuberLoss)
+
+
+@register(name="smooth_l1_loss")
+class SmoothL1Loss(Loss):
+    """The Huber loss with delta = beta, divided by beta (Girshick 2015); with beta = 0 it is the L1 loss.
+
+    Slope: d / beta held between -1 and 1, / N, for d = input - target. ValueError if beta < 0.
+
+    >>> tg.smooth_l1_loss(Tensor([1.0, 2.0]), Tensor([1.5, 9.0]))
+    Tensor(3.3125)
+    """
+
+    def forward(self, input, target, reduction: str = "mean", beta: float = 1.0):
+        self.same_shape(input, target)
+        if beta < 0:
+            raise ValueError(f"expected beta >= 0, got {beta}")
+        self.beta = beta
+        size = np.abs(input - target)
+        if not beta:
+            return self.reduce(size, reduction)
+        return self.reduce(np.where(size < beta, 0.5 * size * size / beta, size - 0.5 * beta), reduction)
+
+    def backward(self, grad):
+        d = self.inputs[0] - self.inputs[1]
+        slope = (np.clip(d / self.beta, -1, 1) if self.beta else np.sign(d)) * (self.scale * grad)
+        return slope, -slope
+
+
+smooth_l1_loss = function(SmoothL1Loss)
+
+
+@register
+class HingeLoss(Loss):
+    """The mean of max(0, 1 - target * input) for targets of -1 and 1: the max-margin loss of a support vector machine.
+
+    Slope -target / N where the margin target * input is below 1; 0 at 1 and above.
+
+    >>> tg.hinge_loss(Tensor([0.5, -3.0]), Tensor([1.0, -1.0]))
+    Tensor(0.25)
+    """
+
+    def forward(self, input, target, reduction: str = "mean"):
+        self.same_shape(input, target)
+        margin = input * target
+        self.mask = np.greater_equal(margin, 1)
+        return self.reduce(np.where(self.mask, 0, 1 - margin), reduction)
+
+    def backward(self, grad):
+        input, target = self.inputs
+        inside = np.where(self.mask, 0, -self.scale * grad)
+        return inside * target, inside * input
+
+
+hinge_loss = function(HingeLoss)
+
+
+@register
+class BinaryCrossEntropy(Loss):
+    """The mean of -(t log p + (1-t) log(1-p)) for probabilities p. Slope (p - t) / (p (1-p)) / N.
+
+    As in PyTorch a logarithm is at least -100 and p (1-p) at least 1e-12, so that 0 and 1 give finite numbers. With
+    numbers from minus to plus infinity instead of probabilities, ``binary_cross_entropy_with_logits`` is exact.
+    ValueError if an input is not between 0 and 1.
+
+    >>> tg.binary_cross_entropy(Tensor([0.9, 0.2]), Tensor([1.0, 0.0]))
+    Tensor(0.1643)
+    """
+
+    def forward(self, input, target, reduction: str = "mean"):
+        self.same_shape(input, target)
+        if not np.all((input >= 0) & (input <= 1)):
+            raise ValueError(
+                "expected probabilities between 0 and 1. Apply sigmoid first, or give the raw "
+                "scores to binary_cross_entropy_with_logits"
+            )
+        with np.errstate(divide="ignore"):
+            yes, no = np.maximum(np.log(input), -100), np.maximum(np.log1p(-input), -100)
+        return self.reduce((target - 1) * no - target * yes, reduction)
+
+    def backward(self, grad):
+        p, target = self.inputs
+        grad = grad * self.scale
+        to_target = None if self.parents[1] is None else grad * (np.log1p(-p) - np.log(p))
+        return grad * ((p - target) / np.maximum((1 - p) * p, 1e-12)), to_target
+
+
+binary_cross_entropy = function(BinaryCrossEntropy)
+
+
+@register
+class BinaryCrossEntropyWithLogits(Loss):
+    """binary_cross_entropy(sigmoid(input), target), exact and finite for any input. Slope (sigmoid(input) - target) / N.
+
+    ``pos_weight`` multiplies the part of the positive targets, as a number or one for each column.
+
+    >>> tg.binary_cross_entropy_with_logits(Tensor([1e4, -1e4, 0.0]), Tensor([1.0, 0.0, 1.0]))
+    Tensor(0.231)
+    """
+
+    def forward(self, input, target, reduction: str = "mean", pos_weight=None):
+        self.same_shape(input, target)
+        self.extra = 0 if pos_weight is None else np.asarray(pos_weight, dtype=np.result_type(input)) - 1
+        softplus_minus = np.log1p(np.exp(-np.abs(input))) + np.maximum(-input, 0)  # log(1 + e**-x)
+        return self.reduce((1 - target) * input + (1 + self.extra * target) * softplus_minus, reduction)
+
+    def backward(self, grad):
+        x, target = self.inputs
+        grad = grad * self.scale
+        to_target = None
+        if self.parents[1] is not None:
+            to_target = grad * (self.extra * -log_sigmoid(x) - x)
+        return grad * ((1 - target) - (1 + self.extra * target) * sigmoid(-x)), to_target
+
+
+binary_cross_entropy_with_logits = function(BinaryCrossEntropyWithLogits)
+
+
+@register(name="kl_div")
+class KLDiv(Loss):
+    """The mean of t * (log t - input), where the input holds log-probabilities (Kullback & Leibler 1951). Slope -t / N.
+
+    ``reduction="batchmean"`` divides the sum by the rows and is the divergence in the books; "mean" divides by all
+    elements, as in PyTorch. With ``log_target`` the target too holds log-probabilities. 0 log 0 is 0.
+
+    >>> tg.kl_div(Tensor([[0.5, 0.5]]).log(), Tensor([[0.9, 0.1]]), reduction="batchmean")
+    Tensor(0.3681)
+    """
+
+    def forward(self, input, target, reduction: str = "mean", log_target: bool = False):
+        self.same_shape(input, target)
+        self.log_target = log_target
+        if log_target:
+            losses = np.exp(target) * (target - input)
+        else:
+            losses = target * (np.log(np.where(target > 0, target, 1)) - input)
+        if reduction == "batchmean":
+            return self.reduce(losses, "mean", count=np.shape(input)[0] if np.ndim(input) else 1)
+        return self.reduce(losses, reduction)
+
+    def backward(self, grad):
+        input, target = self.inputs
+        grad = grad * self.scale
+        share = np.exp(target) if self.log_target else target
+        to_target = None
+        if self.parents[1] is not None:
+            to_target = grad * (share * (target - input + 1) if self.log_target else np.log(target) + 1 - input)
+        return -grad * share, to_target
+
+
+kl_div = function(KLDiv)
+
+
+# ---------------------------------------------------------------------- classes
+
+
+class ClassLoss(Loss):
+    """What the two losses over classes share: axis 1 holds the classes (axis 0 if there is only one example)."""
+
+    times = None  # for a target of probabilities: what was done to it, chosen = target * times + plus
+    all_count_once = False  # whether the chosen of each example add up to 1
+
+    def weights_of_classes(self, input, target, weight, ignore_index: int, label_smoothing: float = 0.0):
+        """How much each class counts in each example, in the shape of the input, and what a mean divides by."""
+        self.axis = 1 if np.ndim(input) > 1 else 0
+        shape, classes = np.shape(input), np.shape(input)[self.axis]
+        one_number_each = shape[: self.axis] + shape[self.axis + 1 :]
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing: expected a number from 0 to 1, got {label_smoothing}")
+        by_class = (classes,) + (1,) * (len(shape) - self.axis - 1)  # the shape of numbers that belong to classes
+        if weight is not None:
+            weight = np.asarray(weight, dtype=np.result_type(input))
+            if weight.shape != (classes,):
+                raise ValueError(f"weight: expected one number for each of the {classes} classes, got {weight.shape}")
+            weight = weight.reshape(by_class)
+
+        if np.shape(target) == one_number_each:
+            chosen = np.expand_dims(self._as_indices(target), self.axis) == np.arange(classes).reshape(by_class)
+            if 0 <= ignore_index < classes:
+                chosen &= np.expand_dims(np.not_equal(target, ignore_index), self.axis)
+            count = np.count_nonzero(chosen)
+            if count != np.size(target):
+                self._check_range(target, classes, ignore_index)
+            self.all_count_once = count == np.size(target) and weight is None
+            if weight is not None:
+                count = float(np.add.reduce(chosen * weight, axis=None))
+            if label_smoothing:
+                used = np.logical_or.reduce(chosen, axis=self.axis, keepdims=True)
+                chosen = used * (chosen * (1 - label_smoothing) + label_smoothing / classes)
+        elif np.shape(target) == shape and np.result_type(target).kind == "f":
+            count = np.size(target) // classes
+            self.times, self.plus = 1 - label_smoothing, label_smoothing / classes
+            if weight is not None:
+                self.times, self.plus = self.times * weight, self.plus * weight
+            chosen = target * self.times + self.plus
+            weight = None
+        else:
+            raise ValueError(
+                f"expected class indices of shape {one_number_each}, or probabilities of shape {shape}, for an input "
+                f"of shape {shape} with {classes} classes along axis {self.axis}; got a target of {np.shape(target)}"
+            )
+        if weight is not None:
+            chosen = chosen * weight
+        # float64 in a target, or in numbers made here, must not widen a float32 network
+        return (chosen if chosen.dtype == bool else chosen.astype(np.result_type(input), copy=False)), count
+
+    @staticmethod
+    def _as_indices(target):
+        if np.result_type(target).kind in "iu":
+            return target
+        indices = np.asarray(target).astype(np.int64)
+        if not np.array_equal(indices, target):
+            raise TypeError("expected class indices 0, 1, 2, ... as whole numbers, got numbers with a fraction")
+        return indices
+
+    @staticmethod
+    def _check_range(target, classes: int, ignore_index: int) -> None:
+        target = np.asarray(target)
+        wrong = (target != ignore_index) & ((target < 0) | (target >= classes))
+        if wrong.any():
+            where = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise IndexError(
+                f"class index {target[where]} at {where} is not between 0 and {classes - 1}; the input has {classes} "
+                f"classes. Start counting at 0, or mark examples to leave out with ignore_index ({ignore_index})"
+            )
+
+
+@register
+class CrossEntropy(ClassLoss):
+    """The mean of -log(softmax(input)[target]): how surprised the network is by the right class.
+
+    ``input``: scores (logits), (C,), (N, C) or (N, C, ...). ``target``: class indices, (N,) or (N, ...), or
+    probabilities in the shape of the input. ``weight``: one number for each class. Examples with ``ignore_index``
+    count nothing. ``label_smoothing`` gives this share of the target to all classes alike (Szegedy et al. 2015).
+    Slope (softmax(input) - one_hot(target)) / N. Safe for scores of any size.
+
+    Raises IndexError for a class that does not exist, ValueError for shapes that do not fit.
+
+    >>> tg.cross_entropy(Tensor([[2.0, 0.0, 0.0], [0.0, 1e4, 0.0]]), [0, 1])
+    Tensor(0.1198)
+    """
+
+    def forward(
+        self, input, target, weight=None, ignore_index: int = -100, reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ):  # fmt: skip
+        self.chosen, count = self.weights_of_classes(input, target, weight, ignore_index, label_smoothing)
+        self.log_probabilities = log_softmax(input, axis=self.axis)
+        losses = _weighted(self.chosen, self.log_probabilities)
+        if reduction == "none":
+            losses = np.add.reduce(losses, axis=self.axis)
+        return self.reduce(losses, reduction, count)
+
+    def backward(self, grad):
+        input, target = self.inputs
+        log_p = log_softmax(input, axis=self.axis) if self.recording else self.log_probabilities
+        grad = grad * self.scale
+        if np.ndim(grad):
+            grad = np.expand_dims(grad, self.axis)
+        p = np.exp(log_p)
+        if self.all_count_once:
+            return grad * (p - self.chosen), None
+        chosen = self.chosen if self.times is None else target * self.times + self.plus
+        total = (np.logical_or if chosen.dtype == bool else np.add).reduce(chosen, axis=self.axis, keepdims=True)
+        return grad * (p * total - chosen), (None if self.times is None else grad * (log_p * -self.times))
+
+
+cross_entropy = function(CrossEntropy)
+
+
+@register(name="nll_loss")
+class NLLLoss(ClassLoss):
+    """The mean of -input[target], where the input holds log-probabilities: cross_entropy without the softmax.
+
+    Arguments as in ``cross_entropy``, but the target can only be class indices. Slope -1 / N at the target.
+
+    >>> tg.nll_loss(tg.log_softmax(Tensor([[2.0, 0.0], [0.0, 3.0]])), [0, 1])
+    Tensor(0.0878)
+    """
+
+    def forward(self, input, target, weight=None, ignore_index: int = -100, reduction: str = "mean"):
+        if np.shape(input) == np.shape(target):
+            raise ValueError("the target must be class indices; use cross_entropy or kl_div with probabilities")
+        self.chosen, count = self.weights_of_classes(input, target, weight, ignore_index)
+        losses = _weighted(self.chosen, input)
+        if reduction == "none":
+            losses = np.add.reduce(losses, axis=self.axis)
+        return self.reduce(losses, reduction, count)
+
+    def backward(self, grad):
+        grad = grad * self.scale
+        return -(np.expand_dims(grad, self.axis) if np.ndim(grad) else grad) * self.chosen, None
+
+
+nll_loss = function(NLLLoss)
+
+
+def _weighted(chosen, log_p):
+    """-chosen * log_p, where nothing chosen counts nothing even if its logarithm is minus infinity."""
+    picked = np.where(chosen, log_p, 0)
+    return -picked if chosen.dtype == bool else -chosen * picked

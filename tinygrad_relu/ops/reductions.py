@@ -1,0 +1,436 @@
+"""Reductions: many numbers become few. All take ``axis`` (a number, a tuple, or None for all axes) and ``keepdims``.
+
+A gradient goes back by spreading over the axes that were reduced, to each element its share.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..op import Op, function, register
+
+__all__ = [
+    "all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
+]  # fmt: skip
+
+Axis = int | tuple[int, ...] | None
+
+_add: Any = np.add.reduce  # np.sum and np.max do the same after more than a microsecond of Python
+_largest: Any = np.maximum.reduce
+
+
+def _reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    if axis is None or not shape:
+        return tuple(range(len(shape)))
+    return normalize_axis_tuple(axis, len(shape))
+
+
+def _count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many elements become one."""
+    return math.prod(shape[i] for i in _reduced_axes(shape, axis))
+
+
+def _kept(reduced, shape: tuple[int, ...], axis: Axis, keepdims: bool):
+    """What a reduction of ``shape`` gave, with the lost axes back as axes of length 1, so that it broadcasts again."""
+    if keepdims or axis is None:
+        return reduced
+    axes = _reduced_axes(shape, axis)
+    return np.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+
+
+@register(numpy=(np.sum, np.add.reduce))
+class Sum(Op):
+    """The sum over ``axis``; 0 over no elements. Each element gets the gradient of the sum it went into.
+
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> tg.sum(x, axis=0)
+    Tensor([4., 6.], op=sum)
+    >>> x.sum().backward()
+    >>> x.grad
+    Tensor([[1., 1.],
+           [1., 1.]])
+    """
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        self.axis, self.keepdims = axis, keepdims
+        return _add(x, axis=axis, keepdims=keepdims)
+
+    def backward(self, grad):
+        shape = self.inputs[0].shape
+        return np.broadcast_to(_kept(grad, shape, self.axis, self.keepdims), shape)
+
+
+sum = function(Sum)
+
+
+@register(numpy=np.mean)
+class Mean(Op):
+    """The sum over ``axis`` divided by n, the number of its elements; each gets 1/n of the gradient.
+
+    Over no elements it is NaN, as in NumPy.
+
+    >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
+    >>> x.mean()
+    Tensor(3., op=mean)
+    """
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        self.axis, self.keepdims = axis, keepdims
+        self.count = _count(np.shape(x), axis)
+        if getattr(x, "dtype", None) == np.float16:
+            return np.mean(x, axis=axis, keepdims=keepdims)  # adds up in float32: a sum in float16 ends at 65504
+        return _add(x, axis=axis, keepdims=keepdims) / self.count
+
+    def backward(self, grad):
+        shape = self.inputs[0].shape
+        share = grad / self.count if self.count else grad
+        return np.broadcast_to(_kept(share, shape, self.axis, self.keepdims), shape)
+
+
+mean = function(Mean)
+
+
+@register(numpy=(np.prod, np.multiply.reduce))
+class Prod(Op):
+    """The product over ``axis``; 1 over no elements. Each element gets the gradient times the product of the others.
+
+    That product is formed without dividing, so zeros among the elements do no harm: with a single zero it alone gets
+    a gradient, with two none does.
+
+    >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+    >>> tg.prod(x).backward()
+    >>> x.grad
+    Tensor([ 0., 10.,  0.])
+    """
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        self.axis, self.keepdims = axis, keepdims
+        return np.prod(x, axis=axis, keepdims=keepdims)
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        reduced = _reduced_axes(x.shape, self.axis)
+        order = (*(i for i in range(x.ndim) if i not in reduced), *reduced)
+        moved = np.transpose(x, order)
+        rest = moved.shape[: x.ndim - len(reduced)]
+        others = _products_of_others(np.reshape(moved, (*rest, _count(x.shape, self.axis))))
+        back = tuple(order.index(i) for i in range(x.ndim))
+        others = np.transpose(np.reshape(others, moved.shape), back)
+        return _kept(grad, x.shape, self.axis, self.keepdims) * others
+
+
+prod = function(Prod)
+
+
+def _products_of_others(x):
+    """For each element of the last axis, the product of all the others: a tree of products, up and down again.
+
+    The first half is multiplied with the second, which leaves half the problem. Its answer, what is outside of a
+    pair, times the partner in the pair is what was asked for. About 4 n multiplications and no division.
+    """
+    n = x.shape[-1]
+    if n < 2:
+        return np.ones_like(x)
+    half = n // 2
+    first, second, single = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
+    outside = _products_of_others(np.concatenate((first * second, single), axis=-1))
+    pairs = outside[..., :half]
+    return np.concatenate((pairs * second, pairs * first, outside[..., half:]), axis=-1)
+
+
+class _Extremum(Op):
+    """What max and min share: elements that are the extremum share its gradient evenly, the others get none."""
+
+    ufunc: Any
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        self.axis, self.keepdims = axis, keepdims
+        result = type(self).ufunc.reduce(x, axis=axis, keepdims=keepdims)
+        self.chosen, self.ties = _chosen(x, result, axis, keepdims)
+        return result
+
+    def backward(self, grad):
+        share = _kept(grad, self.inputs[0].shape, self.axis, self.keepdims) / self.ties
+        return np.where(self.chosen, share, 0)
+
+
+def _chosen(x, result, axis: Axis, keepdims: bool):
+    """Which elements are the result, and how many they are, in the dtype of the result."""
+    kept = _kept(result, np.shape(x), axis, keepdims)
+    chosen = (x == kept) | np.isnan(x)  # where there is a NaN, it is the result too
+    return chosen, _add(chosen, axis=axis, keepdims=True, dtype=result.dtype)
+
+
+@register(numpy=(np.max, np.amax, np.maximum.reduce), aliases=("amax",))
+class Max(_Extremum):
+    """The largest element over ``axis``. Elements that tie for it share its gradient evenly, as torch.amax does.
+
+    NaN wins over all numbers, and takes the gradient then. Raises ValueError over no elements.
+
+    >>> x = Tensor([3.0, 1.0, 3.0], requires_grad=True)
+    >>> x.max().backward()
+    >>> x.grad
+    Tensor([0.5, 0. , 0.5])
+    """
+
+    ufunc = np.maximum
+
+
+max = function(Max)
+
+
+@register(numpy=(np.min, np.amin, np.minimum.reduce), aliases=("amin",))
+class Min(_Extremum):
+    """The smallest element over ``axis``. Elements that tie for it share its gradient evenly, as torch.amin does.
+
+    NaN wins over all numbers, and takes the gradient then. Raises ValueError over no elements.
+
+    >>> Tensor([[3.0, 1.0], [2.0, 5.0]]).min(axis=1)
+    Tensor([1., 2.])
+    """
+
+    ufunc = np.minimum
+
+
+min = function(Min)
+
+
+@register(numpy=np.var)
+class Var(Op):
+    """The variance over ``axis``: sum((x - mean)²) / (n - ddof), for n elements.
+
+    ``ddof`` is 0 as in NumPy, for the variance of just these numbers; PyTorch's default is 1, which estimates that
+    of the source they were drawn from. The gradient is 2 (x - mean) / (n - ddof); NaN where n <= ddof.
+
+    >>> x = Tensor([1.0, 3.0], requires_grad=True)
+    >>> x.var(), x.var(ddof=1)
+    (Tensor(1., op=var), Tensor(2., op=var))
+    """
+
+    def forward(self, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
+        self.axis, self.ddof, self.keepdims = axis, ddof, keepdims
+        return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        return _kept(grad, x.shape, self.axis, self.keepdims) * _variance_slope(x, self.axis, self.ddof)
+
+
+var = function(Var)
+
+
+def _variance_slope(x, axis: Axis, ddof: float):
+    """d var / d x."""
+    degrees = _count(x.shape, axis) - ddof
+    if not math.prod(x.shape):
+        return np.zeros(x.shape, x.dtype)
+    return (x - np.mean(x, axis=axis, keepdims=True)) * (2 / degrees if degrees > 0 else math.nan)
+
+
+@register(numpy=np.std)
+class Std(Op):
+    """The standard deviation over ``axis``: the square root of the variance, with ``ddof`` 0 as in NumPy (PyTorch: 1).
+
+    The gradient is (x - mean) / ((n - ddof) std); 0 where all elements are equal, as in PyTorch.
+
+    >>> x = Tensor([1.0, 3.0], requires_grad=True)
+    >>> x.std()
+    Tensor(1., op=std)
+    """
+
+    def forward(self, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
+        self.axis, self.ddof, self.keepdims = axis, ddof, keepdims
+        result = np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+        self.flat = result == 0
+        return result
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        to_variance = np.where(self.flat, 0, grad / (2 * np.where(self.flat, 1, self.output)))
+        return _kept(to_variance, x.shape, self.axis, self.keepdims) * _variance_slope(x, self.axis, self.ddof)
+
+
+std = function(Std)
+
+
+@register(name="logsumexp", numpy=np.logaddexp.reduce)
+class LogSumExp(Op):
+    """log(sum(exp(x))) over ``axis``, computed around the largest element so that nothing overflows.
+
+    It is a smooth maximum, and its gradient is softmax(x): exp(x - logsumexp(x)). Over no elements it is -inf.
+
+    >>> tg.logsumexp(Tensor([1000.0, 1000.0]))
+    Tensor(1000.6931)
+    """
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        self.axis, self.keepdims = axis, keepdims
+        x = x if hasattr(x, "dtype") and x.dtype.kind == "f" else np.true_divide(x, 1)
+        largest = _largest(x, axis=axis, keepdims=True, initial=-np.inf)
+        largest = np.where(np.isfinite(largest), largest, 0)
+        with np.errstate(divide="ignore", over="ignore"):  # log(0) = -inf and exp(1000) = inf are right
+            result = np.log(_add(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+        return result if keepdims else np.squeeze(result, axis)
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        shape = x.shape
+        softmax = np.exp(x - _kept(self.output, shape, self.axis, self.keepdims))
+        return _kept(grad, shape, self.axis, self.keepdims) * softmax
+
+
+logsumexp = function(LogSumExp)
+
+
+@register
+class Norm(Op):
+    """The length of the vector along ``axis``: sum(|x|ᵖ)^(1/p), where p is ``ord``; max|x| for ``ord=np.inf``.
+
+    Several axes, or all with ``axis=None``, count as one long vector, as in torch.linalg.vector_norm. ``ord`` is any
+    number above 0. The gradient is sign(x) (|x| / norm)^(p-1): x / norm for 2, sign(x) for 1; for inf it is sign(x)
+    at the largest elements, which share it evenly. At the zero vector it is 0, as in PyTorch.
+
+    Raises ValueError if ``ord`` is not above 0.
+
+    >>> x = Tensor([3.0, -4.0], requires_grad=True)
+    >>> x.norm(), x.norm(ord=1), x.norm(ord=np.inf)
+    (Tensor(5., op=norm), Tensor(7., op=norm), Tensor(4., op=norm))
+    >>> x.norm().backward()
+    >>> x.grad
+    Tensor([ 0.6, -0.8])
+    """
+
+    def forward(self, x, ord: float = 2, axis: Axis = None, keepdims: bool = False):
+        if isinstance(ord, str) or not ord > 0:
+            raise ValueError(
+                f"expected ord above 0, such as 1, 2 or np.inf; got {ord!r}. Norms of matrices are not here"
+            )
+        self.ord, self.axis, self.keepdims = float(ord), axis, keepdims
+        size = np.abs(x)
+        if ord == 2:
+            result = np.sqrt(_add(size * size, axis=axis, keepdims=keepdims))
+        elif ord == np.inf:
+            result = _largest(size, axis=axis, keepdims=keepdims)
+            self.chosen, self.ties = _chosen(size, result, axis, keepdims)
+        else:
+            result = _add(size**self.ord, axis=axis, keepdims=keepdims) ** (1 / self.ord)
+        self.at_zero = result == 0
+        return result
+
+    def backward(self, grad):
+        (x,) = self.inputs
+        grad = _kept(grad, x.shape, self.axis, self.keepdims)
+        if self.ord == np.inf:
+            return np.where(self.chosen, np.sign(x) * grad / self.ties, 0)
+        if self.ord == 1:
+            return np.sign(x) * grad
+        at_zero = _kept(self.at_zero, x.shape, self.axis, self.keepdims)
+        length = np.where(at_zero, 1, _kept(self.output, x.shape, self.axis, self.keepdims))
+        if self.ord == 2:
+            return np.where(at_zero, 0, x * (grad / length))
+        size = np.where(x == 0, 1, np.abs(x))  # sign(x) = 0 decides there, and 0 to a negative power does no harm
+        return np.where(at_zero, 0, np.sign(x) * (size / length) ** (self.ord - 1) * grad)
+
+
+norm = function(Norm)
+
+
+@register(numpy=np.linalg.norm, method=False)
+def _numpy_norm(x, ord: Any = None, axis: Axis = None, keepdims: bool = False):
+    """np.linalg.norm, as far as it is the norm of a vector."""
+    axes = len(_reduced_axes(x.shape, axis))
+    if ord not in (None, "fro") and axes > 1:
+        raise ValueError(
+            f"np.linalg.norm: with ord={ord!r} and {axes} axes this is the norm of a matrix, which has no op. "
+            "Use tg.norm for the elements as one long vector, or give one axis."
+        )
+    return norm(x, ord=2 if ord in (None, "fro") else ord, axis=axis, keepdims=keepdims)
+
+
+@register(name="cumsum", numpy=np.cumsum)
+class CumSum(Op):
+    """The running sum along ``axis``, or over all elements in a row with ``axis=None``.
+
+    An element is in its own sum and all later ones, so its gradient is the running sum of the gradient from the end.
+
+    >>> tg.cumsum(Tensor([1.0, 2.0, 3.0]))
+    Tensor([1., 3., 6.])
+    """
+
+    def forward(self, x, axis: int | None = None):
+        self.axis = axis
+        return np.cumsum(x, axis=axis)
+
+    def backward(self, grad):
+        axis = 0 if self.axis is None else self.axis
+        from_the_end = np.flip(np.cumsum(np.flip(grad, axis), axis=axis), axis)
+        return np.reshape(from_the_end, self.inputs[0].shape)
+
+
+cumsum = function(CumSum)
+
+
+@register(numpy=np.argmax)
+class Argmax(Op):
+    """The index of the largest element along ``axis``, the first one of a tie; over all elements with ``axis=None``.
+
+    An index does not change smoothly: no gradient flows.
+
+    >>> tg.argmax(Tensor([[1.0, 5.0], [7.0, 2.0]]), axis=1)
+    Tensor([1, 0], dtype=int64)
+    """
+
+    def forward(self, x, axis: int | None = None, keepdims: bool = False):
+        return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+argmax = function(Argmax)
+
+
+@register(numpy=np.argmin)
+class Argmin(Op):
+    """The index of the smallest element along ``axis``, the first one of a tie. No gradient flows.
+
+    >>> tg.argmin(Tensor([3.0, 1.0, 2.0]))
+    Tensor(1, dtype=int64)
+    """
+
+    def forward(self, x, axis: int | None = None, keepdims: bool = False):
+        return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+argmin = function(Argmin)
+
+
+@register(name="any", numpy=(np.any, np.logical_or.reduce))
+class AnyTrue(Op):
+    """Whether any element along ``axis`` is true, that is, not 0. No gradient flows.
+
+    >>> bool((Tensor([1.0, -2.0]) < 0).any())
+    True
+    """
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        return np.any(x, axis=axis, keepdims=keepdims)
+
+
+any = function(AnyTrue)
+
+
+@register(name="all", numpy=(np.all, np.logical_and.reduce))
+class AllTrue(Op):
+    """Whether all elements along ``axis`` are true, that is, not 0. No gradient flows.
+
+    >>> bool((Tensor([1.0, -2.0]) < 0).all())
+    False
+    """
+
+    def forward(self, x, axis: Axis = None, keepdims: bool = False):
+        return np.all(x, axis=axis, keepdims=keepdims)
+
+
+all = function(AllTrue)

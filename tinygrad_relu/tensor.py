@@ -1,0 +1,444 @@
+"""Tensor: a NumPy array that remembers the op that made it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import graph
+from .mode import get_default_dtype, mode
+
+if TYPE_CHECKING:
+    from . import ops
+    from .op import Op
+
+_hook_numbers = itertools.count()
+_accumulating = threading.Lock()  # two threads may go back to the same leaf
+_NUMBER_KINDS = "fiub"
+
+
+class Tensor:
+    """A NumPy array that can require a gradient, and remembers the op that made it.
+
+    ``data``: a number, nested lists, or an array, which is copied. Lists and numbers become the default dtype
+    (float32), arrays keep theirs. ``requires_grad``: whether ``backward`` leaves a gradient here, for floats only.
+    ``name`` is what drawings and errors call it.
+
+    Raises TypeError for data that are no numbers, or for integers that should require a gradient, and ValueError
+    for ragged lists.
+
+    >>> x = tg.Tensor([1.0, -2.0, 3.0], requires_grad=True)
+    >>> y = (x.relu() * x).sum()
+    >>> y
+    Tensor(10., op=sum)
+    >>> y.backward()
+    >>> x.grad
+    Tensor([2., 0., 6.])
+    """
+
+    __slots__ = ("_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "op", "name", "__weakref__")
+
+    _data: Any  # an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
+    _grad: Any  # an array, or a Tensor once somebody has asked for `grad`
+    op: Op | None
+    name: str | None
+
+    def __init__(self, data, requires_grad: bool = False, dtype=None, name: str | None = None):
+        self._data = _to_array(data, dtype)
+        self._grad = None
+        self._requires_grad = self._retains_grad = False
+        self._hooks = None
+        self.op = None
+        self.name = name
+        if requires_grad:
+            self.requires_grad = True
+
+    @staticmethod
+    def _from_array(array, op: Op | None = None) -> Tensor:
+        """A Tensor around an array or NumPy scalar as it is, the result of ``op`` if that was recorded."""
+        tensor = _new(Tensor)
+        tensor._data = array
+        tensor._grad = tensor._hooks = tensor.name = None
+        tensor._requires_grad = op is not None
+        tensor._retains_grad = False
+        tensor.op = op
+        return tensor
+
+    # ------------------------------------------------------------------ the array
+
+    @property
+    def data(self) -> np.ndarray:
+        """The array itself. What is assigned here keeps shape and dtype, and is not recorded in the graph.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.data -= 0.5
+        >>> w
+        Tensor([0.5, 1.5], requires_grad=True)
+        """
+        if not isinstance(self._data, np.ndarray) and isinstance(self._data, np.generic):
+            self._data = np.asarray(self._data)
+        return self._data
+
+    @data.setter
+    def data(self, value) -> None:
+        if value is self._data:  # t.data -= step has already changed the array
+            return
+        value = np.asarray(value._data if isinstance(value, Tensor) else value)
+        if value.shape != self.shape:
+            raise ValueError(
+                f"Tensor.data: the new array has shape {value.shape}, this tensor {self.shape}. "
+                "A tensor keeps its shape; make a new Tensor instead."
+            )
+        self._data = value.astype(self.dtype, copy=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """The tensor with its axes reversed; its gradient is the gradient with its axes reversed."""
+        return self.transpose()
+
+    def numpy(self) -> np.ndarray:
+        """The array, shared and not copied; RuntimeError if a gradient is required, since it would be cut off.
+
+        >>> Tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
+        if self._requires_grad:
+            raise RuntimeError(
+                "numpy: this tensor requires a gradient, and an array would lose it. "
+                "Call .detach().numpy() if that is what you want, or stay with Tensors: NumPy's functions take them."
+            )
+        return self.data
+
+    def item(self) -> float:
+        """The value of a tensor of one element as a Python number; ValueError if there are more or none.
+
+        >>> Tensor(2.5).item()
+        2.5
+        """
+        if self._data.size != 1:
+            raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}; use .numpy() or an index")
+        return self._data.item()
+
+    def tolist(self):
+        """The values as nested Python lists.
+
+        >>> Tensor([[1.0, 2.0]]).tolist()
+        [[1.0, 2.0]]
+        """
+        return self._data.tolist()
+
+    # ------------------------------------------------------------------ the gradient
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad: only floating-point tensors can require a gradient, this one is {self.dtype}. "
+                "A slope needs steps smaller than 1: convert with dtype=np.float32 or .astype(np.float32)."
+            )
+        if not value and self.op is not None:
+            raise RuntimeError(
+                f"requires_grad: this tensor is the result of '{self.op.name}', only a leaf can be switched off. "
+                "Use .detach() for a tensor without history."
+            )
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set ``requires_grad`` and return the tensor itself.
+
+        >>> Tensor([1.0]).requires_grad_()
+        Tensor([1.], requires_grad=True)
+        """
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward`` has added up here, of the same shape and dtype; None before the first."""
+        if self._grad is not None and not isinstance(self._grad, Tensor):
+            self._grad = Tensor._from_array(self._grad)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value) -> None:
+        if value is not None and not (value is self._grad or isinstance(value, Tensor)):
+            value = Tensor._from_array(np.array(value, dtype=self.dtype))
+        if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
+            raise ValueError(
+                f"grad: a gradient has the shape and dtype of its tensor, {self.shape} {self.dtype}; "
+                f"got {value.shape} {value.dtype}"
+            )
+        self._grad = value
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded op made it: a parameter, an input, or anything that requires no gradient."""
+        return self.op is None
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``retain_grad`` was asked of this intermediate result."""
+        return self._retains_grad
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in ``grad`` too, as leaves do.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> y = x * x
+        >>> y.retain_grad()
+        >>> (2 * y).backward()
+        >>> y.grad
+        Tensor(2.)
+        """
+        self._must_require_grad("retain_grad")
+        self._retains_grad = self.op is not None
+
+    def register_hook(self, hook) -> Handle:
+        """Call ``hook(gradient)`` with each total gradient of this tensor; what it returns, if not None, replaces it.
+
+        The replacement must have the same shape. Hooks run in the order of registration, before the gradient is
+        stored or passed on; ``handle.remove()`` takes one away.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda gradient: gradient * 10)
+        >>> (2 * x).backward()
+        >>> x.grad
+        Tensor(20.)
+        """
+        self._must_require_grad("register_hook")
+        if self._hooks is None:
+            self._hooks = {}
+        return Handle(self._hooks, hook)
+
+    def detach(self) -> Tensor:
+        """The same array, shared, as a leaf that requires no gradient.
+
+        >>> Tensor([1.0], requires_grad=True).detach()
+        Tensor([1.])
+        """
+        return Tensor._from_array(self.data)
+
+    def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add d(self)/d(leaf) to the ``grad`` of every leaf that requires one.
+
+        ``gradient`` is the gradient of the final result with respect to this tensor, of its shape; for a scalar
+        it may be left out and is 1. ``retain_graph`` keeps the graph for a second call, ``create_graph`` records
+        the backward pass itself, for gradients of gradients.
+
+        Raises RuntimeError if nothing here requires a gradient, if the tensor is no scalar and no gradient is
+        given, or if the graph was freed by an earlier call.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward(gradient=[1.0, 10.0])
+        >>> x.grad
+        Tensor([ 2., 40.])
+        """
+        self._must_require_grad("backward")
+        start = self._starting_gradient(gradient, create_graph)
+        keep = create_graph if retain_graph is None else retain_graph
+        found = graph.backward_pass([self], [start], create_graph=create_graph, retain_graph=keep)
+        with _accumulating:
+            for node, grad in found.items():
+                node._add_to_grad(grad)
+
+    def _starting_gradient(self, gradient, create_graph: bool):
+        if gradient is None:
+            if self.size != 1:
+                raise RuntimeError(
+                    f"backward: a gradient can be left out only for a scalar, this tensor has shape {self.shape}. "
+                    "Reduce it first (.sum() or .mean()), or give gradient=, the weight of each element."
+                )
+            gradient = np.ones(self.shape, self.dtype) if self.ndim else self.dtype.type(1)
+        if not isinstance(gradient, Tensor):
+            gradient = Tensor(gradient, dtype=self.dtype)
+        if gradient.shape != self.shape:
+            raise RuntimeError(
+                f"backward: the gradient has shape {gradient.shape}, the tensor {self.shape}; they must be the same."
+            )
+        return gradient if create_graph else gradient._data
+
+    def _add_to_grad(self, grad) -> None:
+        """Add to what is there, in memory of its own: a rule may have handed the same array to several inputs."""
+        if isinstance(grad, Tensor):
+            self._grad = grad * 1 if self._grad is None else self._grad + grad
+        elif self._grad is None:
+            self._grad = grad.copy()
+        else:
+            before = self._grad._data if isinstance(self._grad, Tensor) else self._grad
+            self._grad = before + grad
+
+    def _must_require_grad(self, caller: str) -> None:
+        if not self._requires_grad:
+            raise RuntimeError(
+                f"{caller}: this tensor does not require a gradient, nor was it made from one that does. "
+                "Make a leaf with requires_grad=True, and compute outside of no_grad()."
+            )
+
+    # ------------------------------------------------------------------ Python's protocols
+
+    def __repr__(self) -> str:
+        """The values to four digits, then what is not usual: dtype, the op or that it is a leaf, the name."""
+        text = np.array2string(np.asarray(self._data), precision=4, separator=", ", prefix=f"{type(self).__name__}(")
+        if self.dtype != get_default_dtype():
+            text += f", dtype={self.dtype}"
+        if self.op is not None:
+            text += f", op={self.op.name}"
+        elif self._requires_grad:
+            text += ", requires_grad=True"
+        if self.name is not None:
+            text += f", name={self.name!r}"
+        return f"{type(self).__name__}({text})"
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("len: a 0-d tensor has no length; .item() gives its value")
+        return self.shape[0]
+
+    def __iter__(self):
+        if not self.ndim:
+            raise TypeError("iteration: a 0-d tensor has no elements to go through; .item() gives its value")
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()"
+            )
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.ndim or self.dtype.kind not in "iu":
+            raise TypeError(f"index: only a 0-d integer tensor can be an index, this one is {self.shape} {self.dtype}")
+        return int(self._data)
+
+    __hash__ = object.__hash__  # by identity: == compares elements
+
+    def __setitem__(self, index, value) -> None:
+        raise TypeError(
+            "Tensor: elements cannot be assigned, since the graph has recorded the old ones. "
+            "Use tg.where or tg.masked_fill for a new tensor, or t.data[index] = value outside of a graph."
+        )
+
+    def __iadd__(self, other):
+        return self._changed_in_place("+=", self + other)
+
+    def __isub__(self, other):
+        return self._changed_in_place("-=", self - other)
+
+    def __imul__(self, other):
+        return self._changed_in_place("*=", self * other)
+
+    def __itruediv__(self, other):
+        return self._changed_in_place("/=", self / other)
+
+    def _changed_in_place(self, sign: str, result: Tensor) -> Tensor:
+        """``t += x``: on a leaf that does not record, its own array changes; anywhere else it is ``t = t + x``."""
+        if self.op is None and self._requires_grad:
+            if mode.state[0]:
+                raise RuntimeError(
+                    f"{sign}: a leaf that requires a gradient cannot be changed while the graph is recorded. "
+                    "Do it inside `with tg.no_grad():`, or write x = x + y for a new tensor."
+                )
+            self.data[...] = result._data
+            return self
+        return result
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        if self._requires_grad:
+            raise TypeError(
+                "np.asarray: a plain array would lose the gradient of this tensor. Call .detach().numpy() if that is "
+                "what you want; a list of Tensors becomes one with tg.stack."
+            )
+        return np.array(self._data, dtype=dtype) if copy or dtype is not None else self.data
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo) -> Tensor:
+        if self.op is not None:
+            raise RuntimeError(
+                f"copy: this tensor is the result of '{self.op.name}', and a copy would lose its history. "
+                "Copy .detach(), or run the forward pass again."
+            )
+        twin = memo[id(self)] = type(self)(self._data, requires_grad=self._requires_grad, name=self.name)
+        if self._grad is not None:
+            twin.grad = np.array(self.grad._data)
+        return twin
+
+    def __reduce__(self):
+        if self.op is not None:
+            raise RuntimeError(f"pickle: only leaves can be pickled, this tensor is the result of '{self.op.name}'")
+        return type(self), (np.asarray(self._data), self._requires_grad, None, self.name)
+
+    if TYPE_CHECKING:  # for editors and type checkers: what `register` attaches when each op is defined
+        __add__ = __radd__ = add = ops.add
+
+
+_new = object.__new__
+
+
+def _to_array(data, dtype) -> np.ndarray:
+    """A new array of numbers, or an error that says what was wrong with the data."""
+    if isinstance(data, Tensor):
+        data = data._data
+    elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
+        raise TypeError("Tensor: a list of Tensors would lose their history; join them with tg.stack or tg.concatenate")
+    try:
+        array = np.array(data, dtype=dtype)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"Tensor: expected numbers in an array or in lists of equal length; {error}") from error
+    if array.dtype.kind not in _NUMBER_KINDS:
+        raise TypeError(
+            f"Tensor: expected real numbers, got {type(data).__name__} of dtype {array.dtype}. "
+            "Complex numbers, strings and objects have no place in the graph."
+        )
+    if dtype is None and not hasattr(data, "dtype") and array.dtype.kind in "fiu":
+        array = array.astype(get_default_dtype())
+    return array if array.ndim else array[()]
+
+
+class Handle:
+    """What ``register_hook`` returns: ``remove()`` takes the hook away again."""
+
+    def __init__(self, hooks: dict, hook):
+        self._hooks = hooks
+        self._key = next(_hook_numbers)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        self._hooks.pop(self._key, None)
