@@ -133,10 +133,15 @@ def test_scheduler_and_callback():
         model, X, y, optimizer=optimizer, scheduler=optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5), epochs=3
     )
     assert history["lr"].tolist() == [1, 0.5, 0.25]
-    made = lambda optimizer: optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=0)  # noqa: E731
-    frozen = nn.Linear(2, 2)
-    history = tg.fit(frozen, X, y, optimizer="sgd", lr=0.0, scheduler=made, epochs=3)
-    assert len(history) == 3
+
+    def plateau(optimizer):
+        return optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=0)
+
+    def flat(output, target):
+        return (output * 0).sum()
+
+    history = tg.fit(nn.Linear(2, 2), X, y, loss=flat, optimizer="sgd", lr=1.0, scheduler=plateau, epochs=3)
+    assert np.allclose(history["lr"], [1, 1, 0.1])  # the second epoch was no better than the first
     history = tg.fit(model, X, y, epochs=9, callback=lambda history: len(history) == 2)
     assert len(history) == 2
 
@@ -186,6 +191,7 @@ def spoiled(value):
         ({"epochs": 1.5}, "epochs"),
         ({"batch_size": 0}, "batch_size must"),
         ({"patience": 0}, "patience must"),
+        ({"validation": (GOOD_X, GOOD_Y, GOOD_Y)}, "a pair"),
         ({"validation": 1.0}, "leaves one part empty"),
         ({"validation": (spoiled(np.nan), GOOD_Y)}, "validation X: there is nan"),
         ({"optimizer": "adma"}, "unknown optimizer 'adma'; the nearest are adam"),

@@ -6,6 +6,7 @@ and ``backward()`` goes through the nodes in topological order.
 
 from . import data, dispatch, graph, nn, ops, optim, random
 from ._version import __version__
+from .activity import DeadUnits, UnitActivity, dead_units
 from .check import GradcheckError, gradcheck, gradgradcheck
 from .functional import grad, hessian, hvp, jacobian, jvp, vjp
 from .graph import topological_order
@@ -22,7 +23,7 @@ from .ops import *  # noqa: F403
 from .random import manual_seed
 from .serialize import load, save
 from .tensor import Tensor
-from .train import History, fit
+from .train import History, fit, predict
 
 
 def __getattr__(name: str):

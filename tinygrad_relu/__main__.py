@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from . import cli
@@ -65,18 +69,22 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """Run the command with ``argv``, the arguments after its name; the exit status.
 
-    0 if all went well, 2 for bad input (after one line on stderr), 130 after Ctrl-C.
+    0 if all went well, 2 for bad input (after one line on stderr), 130 after Ctrl-C,
+    143 or 129 when it was terminated or its terminal closed.
 
     >>> main(["predict", "--run", "no/such/run", "table.csv"])
     2
     """
     try:
         arguments = _parser().parse_args(argv)
-        arguments.command(arguments)
+        with _termination_as_an_exception():
+            arguments.command(arguments)
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
         return _say("interrupted, nothing was written", 130)
+    except _Terminated as signal_:
+        return _say("terminated, nothing was written", 128 + signal_.number)
     except BrokenPipeError:  # the reader of our output has seen enough, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -85,6 +93,29 @@ def main(argv: list[str] | None = None) -> int:
         return _say(f"error: {named}", 2)
     except (ValueError, FloatingPointError) as error:
         return _say(f"error: {error}", 2)
+
+
+class _Terminated(BaseException):
+    """SIGTERM has come, or SIGHUP, since the terminal was closed."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+@contextmanager
+def _termination_as_an_exception() -> Iterator[None]:
+    """Let these signals clean up as Ctrl-C does. Only the main thread can ask for that."""
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        raise _Terminated(number)
+
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    before = {name: signal.signal(getattr(signal, name), terminate) for name in names if hasattr(signal, name)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def _say(message: str, status: int) -> int:

@@ -84,16 +84,18 @@ def gradcheck(
     analytic = [_analytic(output, checked) for output in outputs]
     for i, x in enumerate(checked):
         for index in np.ndindex(x.shape):
+            column = (Ellipsis, *index)
             above, below = (_values_beside(func, tensors, x, index, step) for step in (eps, -eps))
             for j, value in enumerate(values):
                 slopes = np.stack([
-                    analytic[j][i][(..., *index)],
+                    analytic[j][i][column],
                     (above[j] - below[j]) / (2 * eps),
                     (value - below[j]) / eps,
                     (above[j] - value) / eps,
                 ])  # fmt: skip
                 for at in np.ndindex(value.shape):
-                    slope = Slope(f"{j}{list(at)}", f"{i}{list(index)}", *(float(s) for s in slopes[(..., *at)]))
+                    four = slopes.reshape(4, -1)[:, np.ravel_multi_index(at, value.shape) if at else 0]
+                    slope = Slope(f"{j}{list(at)}", f"{i}{list(index)}", *map(float, four))
                     _judge(slope, report, atol, rtol)
     if report.wrong and raise_exception:
         raise GradcheckError(f"gradcheck of {getattr(func, '__name__', func)}: {report!r}")

@@ -55,6 +55,52 @@ def train(options: argparse.Namespace) -> None:
     out = Path(options.out or Path("runs", Path(options.data).stem))
     _check_replaceable(out)
     random.manual_seed(options.seed)
+    run = _prepare(options)
+    say = _silent if options.quiet else print
+    say(_plan(run), flush=True)
+    with _new_folder(out) as folder:
+        start = time.perf_counter()
+        history = _train(run, options)
+        seconds = time.perf_counter() - start
+        right = int((outputs_of(run.model, run.X_test).argmax(axis=1) == run.y_test).sum())
+        report = dead_units(run.model, run.X)
+        notes = _write(folder, run, history, report)
+        summary = _summary(run, history, report, right, seconds)
+        _write_text(folder / _SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+    say(f"trained {len(history)} epochs in {seconds:.1f} s")
+    say(f"held-out accuracy: {right / len(run.y_test):.2%} ({right} of {len(run.y_test)} rows)".replace("%", " %"))
+    say(f"{report}\nin {out}:")
+    for name, what in _FILES.items():
+        if (out / name).exists():
+            say(f"  {name:15} {what}")
+    for note in notes:
+        say(f"  {note}")
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    pass
+
+
+@dataclass
+class _Run:
+    """What is trained on what, and how."""
+
+    settings: dict[str, Any]
+    data_set: _DataSet
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    mean: np.ndarray  # of the columns, taken off before the network sees them
+    scale: np.ndarray
+    architecture: dict[str, Any]
+    model: nn.Module
+    optimizer: Any
+    loss: Callable[..., Any]
+
+
+def _prepare(options: argparse.Namespace) -> _Run:
     data_set = _load_data(options)
     settings = _settings(options, data_set)
     X, X_test, y, y_test = data.train_test_split(data_set.X, data_set.y, options.test_fraction, options.seed)
@@ -64,62 +110,36 @@ def train(options: argparse.Namespace) -> None:
         X_test = (X_test - mean) / scale
     architecture = {key: settings[key] for key in ("hidden", "activation", "dropout")}
     model = nn.MLP(X.shape[1], out_features=len(data_set.classes), **architecture)
-    optimizer = _optimizer(model, settings)
-    loss = _loss_with(settings["label_smoothing"])
+    optimizer, loss = _optimizer(model, settings), _loss_with(settings["label_smoothing"])
+    return _Run(settings, data_set, X, y, X_test, y_test, mean, scale, architecture, model, optimizer, loss)
 
-    say = (lambda *_: None) if options.quiet else print
-    say(f"{data_set.name}: {len(X)} rows to train on, {len(X_test)} held out,", end=" ")
-    say(f"{X.shape[1]} features, {len(data_set.classes)} classes")
-    parameters = sum(p.size for p in model.parameters())
-    sizes = " - ".join(map(str, [X.shape[1], *settings["hidden"], len(data_set.classes)]))
-    say(f"network: {sizes}, {settings['activation']}, {parameters} parameters", flush=True)
 
-    start = time.perf_counter()
-    with _new_folder(out) as folder:
-        history = fit(
-            model,
-            X,
-            y,
-            loss=loss,
-            optimizer=optimizer,
-            scheduler=optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=options.epochs),
-            epochs=options.epochs,
-            batch_size=options.batch_size,
-            validation=1 / 6 if options.patience else (X_test, y_test),
-            patience=options.patience,
-            seed=options.seed,
-            progress=not options.quiet,
-        )
-        seconds = time.perf_counter() - start
-        right = int((outputs_of(model, X_test).argmax(axis=1) == y_test).sum())
-        results = {"held_out_accuracy": right / len(y_test), "right": right, "held_out": len(y_test)}
-        report = dead_units(model, X)
-        stored = {
-            "format": _FORMAT,
-            "architecture": architecture,
-            "classes": data_set.classes,
-            "features": data_set.features,
-            "in_features": X.shape[1],
-            "mean": mean,
-            "scale": scale,
-            "state": model.state_dict(),
-        }
-        serialize.save(folder / _MODEL, stored)
-        history.to_csv(folder / "metrics.csv")
-        notes = _draw_pictures(folder, model, history, data_set, mean, scale)
-        notes += _draw_graph(folder, model, loss, X[:4], y[:4])
-        _write_text(folder / "dead_units.txt", f"{report}\n")
-        summary = _summary(settings, data_set, X, history, results, report, seconds)
-        _write_text(folder / _SUMMARY, json.dumps(summary, indent=2) + "\n")
+def _plan(run: _Run) -> str:
+    features, classes = run.X.shape[1], len(run.data_set.classes)
+    sizes = " - ".join(map(str, [features, *run.architecture["hidden"], classes]))
+    parameters = sum(p.size for p in run.model.parameters())
+    return (
+        f"{run.data_set.name}: {len(run.X)} rows to train on, {len(run.X_test)} held out, {features} features, "
+        f"{classes} classes\nnetwork: {sizes}, {run.architecture['activation']}, {parameters} parameters"
+    )
 
-    say(f"trained {len(history)} epochs in {seconds:.1f} s")
-    say(f"held-out accuracy: {right / len(y_test):.2%} ({right} of {len(y_test)} rows)".replace("%", " %"))
-    say(f"{report}\nin {out}:")
-    for name, what in _FILES.items():
-        if (out / name).exists():
-            say(f"  {name:15} {what}")
-    for note in notes:
-        say(f"  {note}")
+
+def _train(run: _Run, options: argparse.Namespace) -> History:
+    return fit(
+        run.model,
+        run.X,
+        run.y,
+        loss=run.loss,
+        optimizer=run.optimizer,
+        scheduler=optim.lr_scheduler.CosineAnnealingLR(run.optimizer, T_max=options.epochs),
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        # Where nothing is decided by it, the held-out part can be watched; a stop must be decided on other rows.
+        validation=1 / 6 if options.patience else (run.X_test, run.y_test),
+        patience=options.patience,
+        seed=options.seed,
+        progress=not options.quiet,
+    )
 
 
 def _loss_with(label_smoothing: float) -> Callable[..., Any]:
@@ -183,44 +203,57 @@ def _optimizer(model: nn.Module, settings: dict[str, Any]) -> Any:
 # ---------------------------------------------------------------------- what is written
 
 
-def _draw_pictures(folder: Path, model, history: History, data_set: _DataSet, mean, scale) -> list[str]:
-    """The pictures that can be drawn here; what to tell about the others."""
-    title = f"{data_set.name}: held-out accuracy over {len(history)} epochs"
+def _write(folder: Path, run: _Run, history: History, report: DeadUnits) -> list[str]:
+    """All files but the summary; what to tell about those that could not be made here."""
+    stored = {
+        "format": _FORMAT,
+        "architecture": run.architecture,
+        "classes": run.data_set.classes,
+        "features": run.data_set.features,
+        "in_features": run.X.shape[1],
+        "mean": run.mean,
+        "scale": run.scale,
+        "state": run.model.state_dict(),
+    }
+    serialize.save(folder / _MODEL, stored)
+    history.to_csv(folder / "metrics.csv")
+    _write_text(folder / "dead_units.txt", f"{report}\n")
+    return _draw_pictures(folder, run, history) + _draw_graph(folder, run)
+
+
+def _draw_pictures(folder: Path, run: _Run, history: History) -> list[str]:
+    def classify(points):
+        return outputs_of(run.model, (points - run.mean) / run.scale).argmax(axis=1)
+
+    found = run.data_set
+    title = f"{found.name}: {len(history)} epochs"
+    validation = "validation" if run.settings["patience"] else "held out"
     try:
-        plots.curves(history, folder / "curves.png", title=title.replace("held-out accuracy", "training"))
-        if data_set.X.shape[1] == 2:
-
-            def classify(points):
-                return outputs_of(model, (points - mean) / scale).argmax(axis=1)
-
+        plots.curves(history, folder / "curves.png", title=title, validation=validation)
+        if found.X.shape[1] == 2:
+            title = f"{found.name}: what the network answers where"
+            axes = found.features or ["x", "y"]
             plots.decision_boundary(
-                classify,
-                data_set.X,
-                data_set.y,
-                folder / "decision.png",
-                classes=data_set.classes,
-                title=f"{data_set.name}: what the network answers where",
+                classify, found.X, found.y, folder / "decision.png", classes=found.classes, title=title, axes=axes
             )
     except ImportError as error:
         return [f"no curves.png: {error}"]
     return []
 
 
-def _draw_graph(folder: Path, model, loss, X: np.ndarray, y: np.ndarray) -> list[str]:
+def _draw_graph(folder: Path, run: _Run) -> list[str]:
     draw = getattr(importlib.import_module("tinygrad_relu"), "draw", None)
     if not callable(draw):
         return ["no graph.dot: this version cannot draw graphs yet"]
-    model.zero_grad()
-    with evaluating(model):
-        result = loss(model(Tensor(X, name="X")), y)
+    run.model.zero_grad()
+    with evaluating(run.model):
+        result = run.loss(run.model(Tensor(run.X[:4], name="X")), run.y[:4])
         result.backward(retain_graph=True)
         dot = draw(result)
-    model.zero_grad()
+    run.model.zero_grad()
     _write_text(folder / "graph.dot", dot.source)
     if shutil.which("dot") is None:
-        return [
-            "no graph.svg: it needs the program dot, of Graphviz; the text in graph.dot can be pasted to any viewer"
-        ]
+        return ["no graph.svg: it needs the program dot, of Graphviz; any viewer of DOT text shows graph.dot"]
     try:
         (folder / "graph.svg").write_bytes(dot.pipe(format="svg"))
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
@@ -228,22 +261,24 @@ def _draw_graph(folder: Path, model, loss, X: np.ndarray, y: np.ndarray) -> list
     return []
 
 
-def _summary(settings, data_set: _DataSet, X, history: History, results, report: DeadUnits, seconds: float):
+def _summary(run: _Run, history: History, report: DeadUnits, right: int, seconds: float) -> dict[str, Any]:
     return {
-        "settings": settings,
+        "settings": run.settings,
         "data": {
-            "name": data_set.name,
-            "rows": len(data_set.X),
-            "trained_on": len(X),
-            "features": X.shape[1],
-            "classes": data_set.classes,
+            "name": run.data_set.name,
+            "rows": len(run.data_set.X),
+            "trained_on": len(run.X),
+            "held_out": len(run.X_test),
+            "features": run.X.shape[1],
+            "classes": run.data_set.classes,
         },
         "results": {
-            **results,
+            "held_out_accuracy": right / len(run.y_test),
+            "right": right,
             "epochs": len(history),
             "best_epoch": history.best_epoch,
             "last": history[-1],
-            "dead_units": {layer.layer: len(layer.dead) for layer in report.layers},
+            "dead_units": [[layer.layer, len(layer.dead)] for layer in report.layers],
             "seconds": round(seconds, 2),
         },
         "versions": {

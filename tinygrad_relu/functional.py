@@ -12,6 +12,7 @@ import numpy as np
 
 from . import graph
 from .mode import enable_grad
+from .ops import stack
 from .tensor import Tensor
 
 
@@ -172,7 +173,7 @@ def _fresh(inputs, keep_graph: bool = False) -> tuple[Tensor, ...]:
 def _stacked(rows: list[Tensor], shape: tuple[int, ...], like: Tensor) -> Tensor:
     if not rows:
         return Tensor(np.zeros(shape, like.dtype))
-    return np.stack(rows).reshape(shape)  # type: ignore[return-value, call-overload]
+    return stack(rows).reshape(shape)
 
 
 def _as_directions(v, inputs: Sequence[Tensor], caller: str) -> tuple[Any, ...]:

@@ -42,7 +42,7 @@ def topological_order(roots) -> list[Any]:
                     waiting_for[parent] = 1
                     found.append(parent)
 
-    order = [node for node in dict.fromkeys(roots) if waiting_for[node] == 0]
+    order = [root for root in dict.fromkeys(roots) if not waiting_for[root]]
     for node in order:
         if node.op is not None:
             for parent in node.op.parents:
@@ -125,6 +125,8 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
             if kind is np.ndarray:
                 if contribution.shape != data.shape or contribution.dtype is not data.dtype:
                     contribution = _fit(contribution, data, op)
+                elif not contribution.ndim:
+                    contribution = contribution[()]  # NumPy computes with its scalars ten times faster
             elif kind is not type(data):  # two NumPy scalars of one type agree in dtype and shape
                 contribution = _fit(contribution, data, op)
             before = arrived.get(parent)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from .mode import get_default_dtype, mode
+from .mode import mode
 from .tensor import Tensor
 
 P = ParamSpec("P")
@@ -38,7 +38,7 @@ class Op:
     ``backward(self, grad)`` gets the gradient of the result and returns that of the input, or a tuple with one for
     each input, None where there is none. It is written with operators, NumPy functions and other ops, changes
     nothing in place, and reads what must be differentiated again from ``self.inputs`` and ``self.output``, so that
-    the same lines give gradients of gradients. ``self.needs_input_grad[i]`` tells whether the i-th will be used.
+    the same lines give gradients of gradients. ``self.parents[i]`` is None where the i-th gradient will not be used.
 
     >>> @tg.register
     ... class Cube(tg.Op):
@@ -105,33 +105,33 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     Where no input is a Tensor the result is a plain array, so that rules can use ops on either.
     """
     arrays: Any = []
-    parents: Any = []
-    found = required = scalars = False
+    found = scalars = False
+    required = 0
     for x in inputs:
         if isinstance(x, Tensor):
-            found = True
             arrays.append(x._data)
-            if x._requires_grad:
-                required = True
-                parents.append(x)
-                continue
+            found = True
+            required += x._requires_grad
         elif type(x) in _NUMBERS:
             arrays.append(x)
         else:
             arrays.append(_to_operand(x, cls))
             scalars = scalars or isinstance(x, np.generic)
-        parents.append(None)
     if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
         arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
     op = _new(cls)
-    if options:
-        op.options = options
     try:
-        data = op.forward(*arrays, **options)
+        if options:
+            op.options = options
+            data = op.forward(*arrays, **options)
+        else:
+            data = op.forward(*arrays)
     except (TypeError, ValueError, IndexError) as error:
         raise _explained(error, op, arrays) from error
     if not found:
         return data
+    if type(data) is np.ndarray and not data.ndim:
+        data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
     record, anomaly = mode.state
     if anomaly:
         op.line = _users_line()
@@ -139,7 +139,10 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     if not (required and record and cls.differentiable):
         return Tensor._from_array(data)
     op.arguments = inputs
-    op.parents = parents
+    if required == len(inputs):
+        op.parents = inputs
+    else:
+        op.parents = [x if isinstance(x, Tensor) and x._requires_grad else None for x in inputs]
     op.inputs = arrays
     op.output = data
     return Tensor._from_array(data, op)
@@ -171,8 +174,8 @@ def _explained(error: Exception, op: Op, arrays: Any) -> Exception:
     if getattr(error, "explained", False):
         return error
     kind = next(kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind))
-    explained = kind(op.error(error, arrays))
-    explained.explained = True  # type: ignore[attr-defined]
+    explained: Any = kind(op.error(error, arrays))
+    explained.explained = True
     return explained
 
 
@@ -183,6 +186,8 @@ def _described(x: Any) -> str:
 
 
 def _is_finite(x: Any) -> bool:
+    if not isinstance(x, (float, np.ndarray, np.generic, Tensor)):
+        return True
     array = np.asarray(getattr(x, "_data", x))
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
@@ -273,6 +278,7 @@ def _refuse_clash(op: type[Op], name: str, method: bool) -> None:
 
 
 def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str | None) -> None:
+    function.registered = True
     for name in names:
         setattr(Tensor, name, function)
     for each in numpy:
@@ -284,9 +290,7 @@ def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str |
         setattr(Tensor, f"__{operator}__", function)
 
 
-_TWO_SIDED = ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor")
-
-
+_TWO_SIDED = ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or")
 _NO_OPTIONS: dict[str, Any] = {}
 
 
@@ -296,7 +300,7 @@ def _operator(function: Any) -> Any:
     def operator(self, other):
         return apply(op, (self, other), _NO_OPTIONS)
 
-    return functools.update_wrapper(operator, function)
+    return functools.update_wrapper(operator, function)  # its text, its signature and `op`
 
 
 def _reflected(function: Any) -> Any:
@@ -307,26 +311,20 @@ def _reflected(function: Any) -> Any:
 
     return functools.update_wrapper(reflected, function)
 
-
 def _make_function(op: type[Op]) -> Callable[..., Any]:
     """What is called by the op's name. Its signature and text are the op's, and its source is the class."""
-    prepare = getattr(op, "arguments", None)
-    if prepare is not None:  # the op has its own way to tell inputs from options
-        op.signature = inspect.signature(prepare)
+    prepare = getattr(op, "arguments", None)  # where an op has its own way to tell inputs from options
+    parameters = list(inspect.signature(prepare or op.forward).parameters.values())[prepare is None :]
+    op.signature = inspect.Signature(parameters)
+    names = [p.name for p in parameters]
+    arity = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
-        def function(*args, **options):
-            return apply(op, *prepare(*args, **options))
-
-    else:
-        parameters = list(inspect.signature(op.forward).parameters.values())[1:]
-        op.signature = inspect.Signature(parameters)
-        names = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-        arity = len(names)
-
-        def function(*args, **options):
-            if options or len(args) != arity:
-                args, options = _bind(op, arity, args, options)
-            return apply(op, args, options)
+    def function(*args, **options):
+        if prepare is not None:
+            args, options = _prepare(op, prepare, args, options)
+        elif options or len(args) != arity:
+            args, options = _bind(op, names, arity, args, options)
+        return apply(op, args, options)
 
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = op.__module__
@@ -337,15 +335,30 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
     return function
 
 
-def _bind(op: type[Op], arity: int, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+def _bind(op: type[Op], names: list[str], arity: int, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict]:
     """Tell inputs from options, by place or by name, with an error that knows the op's signature."""
+    if len(args) >= arity and len(args) <= len(names):
+        given = dict(zip(names[arity:], args[arity:]))
+        if not given.keys() & options.keys() and options.keys() <= set(names[arity:]):
+            given.update(options)
+            return args[:arity], {name: _constant(op, name, value) for name, value in given.items()}
     try:
-        bound = op.signature.bind(*args, **options).arguments
+        bound = list(op.signature.bind(*args, **options).arguments.items())
     except TypeError as error:
-        raise TypeError(f"{op.name}: {error}. It is called as {op.name}{op.signature}") from None
-    values = list(bound.items())
-    options = {name: _constant(op, name, value) for name, value in values[arity:]}
-    return tuple([value for _, value in values[:arity]]), options
+        raise _call_error(op, error) from None
+    inputs = tuple([value for _, value in bound[:arity]])
+    return inputs, {name: _constant(op, name, value) for name, value in bound[arity:]}
+
+
+def _prepare(op: type[Op], prepare: Callable[..., Any], args: tuple, options: dict[str, Any]) -> tuple[tuple, dict]:
+    try:
+        return prepare(*args, **options)
+    except (TypeError, ValueError) as error:
+        raise _call_error(op, error) from None
+
+
+def _call_error(op: type[Op], error: Exception) -> Exception:
+    return type(error)(f"{op.name}: {error}. It is called as {op.name}{op.signature}")
 
 
 def _constant(op: type[Op], name: str, value: Any) -> Any:

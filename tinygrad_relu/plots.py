@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,12 @@ _CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#
 _MARKERS = "osD^vPX*"
 
 
-def curves(history, path: str | os.PathLike[str] | None = None, *, title: str = "Training") -> Any:
+def curves(
+    history, path: str | os.PathLike[str] | None = None, *, title: str = "Training", validation: str = "validation"
+) -> Any:
     """Loss and accuracy over the epochs, side by side, the best epoch marked: matplotlib's Figure, saved to ``path``.
+
+    ``validation`` is what the rows that were not trained on are called.
 
     Raises ImportError if matplotlib is not installed, ValueError for a history without epochs.
     """
@@ -27,22 +32,20 @@ def curves(history, path: str | os.PathLike[str] | None = None, *, title: str = 
     figure = _figure(figsize=(5.2 * len(names), 3.9))
     for i, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), i + 1)
-        _curve(axes, history, name)
-    figure.suptitle(title)
+        _curve(axes, history, name, validation)
+    figure.suptitle(_plain(title))
     return _saved(figure, path)
 
 
-def _curve(axes: Any, history, name: str) -> None:
+def _curve(axes: Any, history, name: str, validation: str) -> None:
     epochs = history["epoch"]
     percent = 100 if name == "accuracy" else 1
     dots = {"marker": "o", "markersize": 3} if len(epochs) < 30 else {}
-    for column, label, color in ((name, "training", _TRAINING), (f"val_{name}", "validation", _VALIDATION)):
+    for column, label, color in ((name, "training", _TRAINING), (f"val_{name}", validation, _VALIDATION)):
         if column in history.columns:
             axes.plot(epochs, percent * history[column], label=label, color=color, linewidth=1.8, **dots)
-    best = history.best_epoch
-    axes.axvline(
-        best, color=_BEST, linewidth=1, linestyle=":", zorder=0, label=f"lowest {_words(history.monitor)}: epoch {best}"
-    )
+    best, watched = history.best_epoch, f"{validation} loss" if history.monitor == "val_loss" else "loss"
+    axes.axvline(best, color=_BEST, linewidth=1, linestyle=":", zorder=0, label=f"lowest {watched}: epoch {best}")
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy (%)" if percent == 100 else "loss")
     if name == "loss" and (history[name] > 0).all() and history[name].max() > 30 * history[name].min():
@@ -53,17 +56,20 @@ def _curve(axes: Any, history, name: str) -> None:
     axes.legend(frameon=False)
 
 
-def _words(monitor: str) -> str:
-    return "validation loss" if monitor == "val_loss" else "loss"
-
-
 def decision_boundary(
-    predict_classes, X, y, path: str | os.PathLike[str] | None = None, *, classes=None, title: str = "What was learned"
+    predict_classes,
+    X,
+    y,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    classes=None,
+    axes=("x", "y"),
+    title: str = "What was learned",
 ) -> Any:
     """Points in the plane, and behind them the class that ``predict_classes(points)`` gives to each place.
 
-    ``X`` is (n, 2), ``y`` has the classes 0, 1, ...; ``classes`` are their names. A point of another class than the
-    ground it stands on is a mistake. Returns matplotlib's Figure, saved to ``path``.
+    ``X`` is (n, 2), ``y`` has the classes 0, 1, ...; ``classes`` are their names, ``axes`` those of the columns.
+    A point of another class than the ground it stands on is a mistake. Returns matplotlib's Figure, saved to ``path``.
     Raises ImportError if matplotlib is not installed, ValueError if ``X`` has not two columns.
     """
     X, y = np.asarray(X), np.asarray(y)
@@ -77,17 +83,29 @@ def decision_boundary(
     ground = np.asarray(predict_classes(grid)).reshape(len(ys), len(xs))
 
     figure = _figure(figsize=(6.2, 5.2))
-    axes = figure.add_subplot()
+    plane = figure.add_subplot()
     colors = [_CLASSES[i % len(_CLASSES)] for i in range(len(names))]
     levels = np.arange(len(names) + 1) - 0.5
-    axes.contourf(xs, ys, ground, levels=levels, colors=colors, alpha=0.25)
+    plane.contourf(xs, ys, ground, levels=levels, colors=colors, alpha=0.25)
     for i, name in enumerate(names):
         points = X[y == i]
         marker = _MARKERS[i % len(_MARKERS)]
-        axes.scatter(*points.T, s=16, color=colors[i], marker=marker, edgecolor="white", linewidth=0.4, label=name)
-    axes.set(xlabel="x", ylabel="y", xlim=(xs[0], xs[-1]), ylim=(ys[0], ys[-1]), aspect="equal", title=title)
-    axes.legend(title="class", frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+        plane.scatter(
+            *points.T, s=16, color=colors[i], marker=marker, edgecolor="white", linewidth=0.4, label=_plain(name)
+        )
+    plane.set(
+        xlabel=_plain(axes[0]), ylabel=_plain(axes[1]), xlim=(xs[0], xs[-1]), ylim=(ys[0], ys[-1]), title=_plain(title)
+    )
+    if 0.2 < (xs[-1] - xs[0]) / (ys[-1] - ys[0]) < 5:  # else one axis would be a thin strip
+        plane.set_aspect("equal")
+    plane.legend(title="class", frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return _saved(figure, path)
+
+
+def _plain(text: Any) -> str:
+    """Text as it stands: matplotlib reads formulas between dollar signs, and hides labels that start with _."""
+    text = str(text).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def _figure(**options: Any) -> Any:
@@ -101,5 +119,7 @@ def _figure(**options: Any) -> Any:
 
 def _saved(figure: Any, path: str | os.PathLike[str] | None) -> Any:
     if path is not None:
-        figure.savefig(path, dpi=150)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
+            figure.savefig(path, dpi=150)
     return figure

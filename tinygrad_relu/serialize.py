@@ -18,7 +18,7 @@ import os
 import secrets
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any
 
@@ -113,7 +113,7 @@ def _remove(path: str) -> None:
 # ---------------------------------------------------------------------- npz
 
 
-def _npz_writer(state):
+def _npz_writer(state: Any) -> Callable[[IO[bytes]], None]:
     arrays: dict[str, np.ndarray] = {}
     structure = json.dumps(_encode(state, "", arrays))
 
@@ -192,7 +192,7 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> np.ndarray:
 # ---------------------------------------------------------------------- safetensors
 
 
-def _safetensors_writer(state):
+def _safetensors_writer(state: Any) -> Callable[[IO[bytes]], None]:
     if not isinstance(state, dict):
         raise TypeError(f"save: a .safetensors file holds a dict of arrays, got a {type(state).__name__}; use .npz")
     arrays = {name: _for_safetensors(name, value) for name, value in state.items()}

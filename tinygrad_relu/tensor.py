@@ -12,15 +12,17 @@ from . import graph
 from .mode import get_default_dtype, mode
 
 if TYPE_CHECKING:
-    from . import ops
+    from ._methods import Methods  # for editors and type checkers: what `register` attaches when an op is defined
     from .op import Op
+else:
+    Methods = object
 
 _hook_numbers = itertools.count()
 _accumulating = threading.Lock()  # two threads may go back to the same leaf
 _NUMBER_KINDS = "fiub"
 
 
-class Tensor:
+class Tensor(Methods):
     """A NumPy array that can require a gradient, and remembers the op that made it.
 
     ``data``: a number, nested lists, or an array, which is copied. Lists and numbers become the default dtype
@@ -43,6 +45,7 @@ class Tensor:
 
     _data: Any  # an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
     _grad: Any  # an array, or a Tensor once somebody has asked for `grad`
+    _hooks: dict[int, Any] | None
     op: Op | None
     name: str | None
 
@@ -276,7 +279,9 @@ class Tensor:
                     f"backward: a gradient can be left out only for a scalar, this tensor has shape {self.shape}. "
                     "Reduce it first (.sum() or .mean()), or give gradient=, the weight of each element."
                 )
-            gradient = np.ones(self.shape, self.dtype) if self.ndim else self.dtype.type(1)
+            if not create_graph and not self.ndim:
+                return self.dtype.type(1)
+            gradient = np.ones(self.shape)
         if not isinstance(gradient, Tensor):
             gradient = Tensor(gradient, dtype=self.dtype)
         if gradient.shape != self.shape:
@@ -396,16 +401,13 @@ class Tensor:
             )
         twin = memo[id(self)] = type(self)(self._data, requires_grad=self._requires_grad, name=self.name)
         if self._grad is not None:
-            twin.grad = np.array(self.grad._data)
+            twin._grad = Tensor(self._grad)
         return twin
 
     def __reduce__(self):
         if self.op is not None:
             raise RuntimeError(f"pickle: only leaves can be pickled, this tensor is the result of '{self.op.name}'")
         return type(self), (np.asarray(self._data), self._requires_grad, None, self.name)
-
-    if TYPE_CHECKING:  # for editors and type checkers: what `register` attaches when each op is defined
-        __add__ = __radd__ = add = ops.add
 
 
 _new = object.__new__

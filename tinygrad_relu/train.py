@@ -74,15 +74,11 @@ def fit(
     _check_options(epochs, batch_size, patience)
     X, y = _checked(model, X, y, loss)
     rng = generator(seed)
-    X_val = y_val = None
-    if isinstance(validation, tuple):
-        X_val, y_val = _checked(model, *validation, loss, called="validation X")
-    elif validation:
-        X, X_val, y, y_val = train_test_split(X, y, validation, seed=int(rng.integers(2**32)))
+    X, y, X_val, y_val = _with_validation(model, X, y, validation, loss, rng)
     criterion = loss or _default_loss(y)
-    optimizer = _make_optimizer(model, optimizer, lr)
+    stepper = _make_optimizer(model, optimizer, lr)
     if callable(scheduler) and not hasattr(scheduler, "step"):
-        scheduler = scheduler(optimizer)
+        scheduler = scheduler(stepper)
 
     history = History(monitor="loss" if X_val is None else "val_loss")
     best = None
@@ -90,13 +86,9 @@ def fit(
     # Overflow on the way to a loss that is not finite is reported once, by _step, with advice.
     with _progress(epochs, progress) as show, np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(1, epochs + 1):
-            row: dict[str, float] = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
-            model.train()
-            mean = _Mean()
-            for xb, yb in batches(X, y, batch_size, seed=int(rng.integers(2**32))):
-                mean.add(len(xb), *_step(model, criterion, optimizer, xb, yb, epoch))
-            model.eval()
-            row.update(mean.named("loss", "accuracy"))
+            row: dict[str, float] = {"epoch": epoch, "lr": float(stepper.param_groups[0]["lr"])}
+            rows = batches(X, y, batch_size, seed=int(rng.integers(2**32)))
+            row.update(_train(model, criterion, stepper, rows, epoch).named("loss", "accuracy"))
             if X_val is not None:
                 row.update(_evaluate(model, criterion, X_val, y_val, batch_size).named("val_loss", "val_accuracy"))
             row["seconds"] = time.perf_counter() - start
@@ -239,7 +231,8 @@ class _Mean:
     """The average of loss and accuracy over batches of different sizes."""
 
     def __init__(self):
-        self.rows, self.loss, self.accuracy = 0, 0.0, 0.0
+        self.rows, self.loss = 0, 0.0
+        self.accuracy: float | None = 0.0
 
     def add(self, rows: int, loss: float, accuracy: float | None) -> None:
         self.rows += rows
@@ -251,6 +244,16 @@ class _Mean:
         if self.accuracy is not None:
             result[accuracy] = self.accuracy / self.rows
         return result
+
+
+def _train(model, criterion, optimizer, rows, epoch: int) -> _Mean:
+    """One epoch; the model is in evaluation mode afterwards."""
+    mean = _Mean()
+    model.train()
+    for xb, yb in rows:
+        mean.add(len(xb), *_step(model, criterion, optimizer, xb, yb, epoch))
+    model.eval()
+    return mean
 
 
 def _step(model, criterion, optimizer, xb, yb, epoch: int) -> tuple[float, float | None]:
@@ -320,18 +323,24 @@ def _progress(epochs: int, wanted: bool) -> Iterator[Callable[[History], None]]:
         finally:
             print(file=sys.stderr)
         return
-    with tqdm(total=epochs, unit="epoch", dynamic_ncols=True, file=sys.stderr) as bar:
+    shape = "{percentage:3.0f}% {bar} {n_fmt}/{total_fmt}  {desc}"
+    with tqdm(total=epochs, bar_format=shape, dynamic_ncols=True, file=sys.stderr) as bar:
 
         def show(history: History) -> None:
-            bar.set_postfix_str(_summary(history[-1]), refresh=False)
+            bar.set_description_str(_summary(history[-1]), refresh=False)
             bar.update()
 
         yield show
 
 
 def _summary(row: dict[str, float]) -> str:
-    words = {"loss": "loss", "accuracy": "accuracy", "val_loss": "val loss", "val_accuracy": "val accuracy"}
-    return ", ".join(f"{words[name]} {_cell(name, row[name])}" for name in words if name in row)
+    parts = []
+    for prefix, word in (("", ""), ("val_", "val ")):
+        if f"{prefix}loss" in row:
+            accuracy = row.get(f"{prefix}accuracy")
+            percent = "" if accuracy is None else f" accuracy {100 * accuracy:.1f} %"
+            parts.append(f"{word}loss {row[f'{prefix}loss']:.3f}{percent}")
+    return ", ".join(parts)
 
 
 # ---------------------------------------------------------------------- what was given
@@ -346,7 +355,7 @@ def _check_options(epochs: int, batch_size: int, patience: int | None) -> None:
 def _checked(model, X, y, loss, called: str = "X") -> tuple[np.ndarray, np.ndarray]:
     """X and y as arrays that the model and the loss can take, or a ValueError that says what is wrong with them."""
     X = _as_input(model, X, f"fit: {called}")
-    y = np.asarray(y.detach() if isinstance(y, Tensor) else y)
+    y = _as_array(y)
     if len(X) != (len(y) if y.ndim else -1):
         raise ValueError(
             f"fit: {called} has {len(X)} rows, but its labels have shape {y.shape}; one for each row is needed"
@@ -370,8 +379,20 @@ def _checked(model, X, y, loss, called: str = "X") -> tuple[np.ndarray, np.ndarr
     return X, y
 
 
+def _with_validation(model, X, y, validation: Any, loss, rng: np.random.Generator) -> tuple[Any, Any, Any, Any]:
+    """The rows to train on and those for validation: a share of them, a pair that was given, or None."""
+    if isinstance(validation, tuple):
+        if len(validation) != 2:
+            raise ValueError(f"fit: validation is a share of the rows or a pair (X, y), got {len(validation)} things")
+        return X, y, *_checked(model, validation[0], validation[1], loss, called="validation X")
+    if not validation:
+        return X, y, None, None
+    X, X_val, y, y_val = train_test_split(X, y, validation, seed=int(rng.integers(2**32)))
+    return X, y, X_val, y_val
+
+
 def _as_input(model, X, called: str = "predict: X") -> np.ndarray:
-    X = np.asarray(X.detach() if isinstance(X, Tensor) else X)
+    X = _as_array(X)
     if not X.ndim or X.dtype.kind not in "fiub":
         raise ValueError(f"{called} must be an array of numbers with one row for each example, got {X.shape} {X.dtype}")
     if X.dtype.kind == "f":
@@ -380,6 +401,10 @@ def _as_input(model, X, called: str = "predict: X") -> np.ndarray:
         return X  # the numbers of words, say, which are looked up and not computed with
     first = next(iter(model.parameters()), None)
     return X if first is None else X.astype(first.dtype, copy=False)
+
+
+def _as_array(x: Any) -> np.ndarray:
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
 
 
 def _check_finite(called: str, array: np.ndarray) -> None:

@@ -99,11 +99,7 @@ SAMPLES = {
     "isfinite": _unary(kinks=(nan, inf, -inf)),
 }
 
-_SAME_NAME = (
-    "add subtract multiply negative abs reciprocal maximum minimum where sign exp exp2 expm1 log log2 log10 log1p "
-    "logaddexp sqrt rsqrt square sin cos tan arctan sinh cosh tanh less less_equal greater greater_equal not_equal "
-    "logical_and logical_or logical_not isnan isinf isfinite"
-).split()
+_SAME_NAME = ["add", "subtract", "multiply", "negative", "abs", "reciprocal", "maximum", "minimum", "where", "sign", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sqrt", "rsqrt", "square", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "less", "less_equal", "greater", "greater_equal", "not_equal", "logical_and", "logical_or", "logical_not", "isnan", "isinf", "isfinite"]
 
 TORCH = {
     **{name: (lambda name: lambda torch, *xs: getattr(torch, name)(*xs))(name) for name in _SAME_NAME},

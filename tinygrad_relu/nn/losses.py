@@ -132,7 +132,7 @@ class HingeLoss(WithOptions):
 
 @options
 class KLDivLoss(WithOptions):
-    """target * (log target - input) of log-probabilities, as ``tg.kl_div``; textbooks mean ``reduction="batchmean"``."""
+    """target * (log target - input) of log-probabilities: ``tg.kl_div``; textbooks use ``reduction="batchmean"``."""
 
     reduction: str = "mean"
     log_target: bool = False

@@ -39,7 +39,7 @@ class ReLU(Op):
 
     def forward(self, x):
         self.mask = x <= 0
-        return np.where(self.mask, 0, x)
+        return np.maximum(x, 0)
 
     def backward(self, grad):
         return np.where(self.mask, 0, grad)
@@ -556,11 +556,16 @@ class LogSoftmax(Op):
 
     def forward(self, x, axis: int = -1):
         self.axis = axis
-        shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-        return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+        return log_of_softmax(x, axis)
 
     def backward(self, grad):
         return grad - np.exp(self.output) * np.add.reduce(grad, axis=self.axis, keepdims=True)
 
 
 log_softmax = function(LogSoftmax)
+
+
+def log_of_softmax(x, axis: int):
+    """The computation on arrays alone, for the losses that begin with it."""
+    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))

@@ -224,7 +224,7 @@ class Minimum(Op):
 minimum = function(Minimum)
 
 
-@register(numpy=np.clip, aliases=("clamp",))
+@register(numpy=np.clip)
 class Clip(Op):
     """x held between ``min`` and ``max``, either of which may be None. Slope 1 between and at the bounds, 0 outside.
 

@@ -244,7 +244,7 @@ class Einsum(Op):
         """
         others = [(group, x) for j, (group, x) in enumerate(zip(self.groups, self.inputs)) if j != i]
         factors = [(self.result, grad), *others]
-        lengths = _lengths([group for group, _ in factors], [x.shape for _, x in factors])
+        lengths = _lengths([group for group, _ in factors], [np.shape(x) for _, x in factors])
         unused = iter(_letters_besides({*lengths, *self.groups[i]}))
         wanted = ""
         for letter, length in zip(self.groups[i], self.inputs[i].shape):

@@ -6,10 +6,13 @@ must have the same shape; a pair like (N, 1) and (N,) raises instead of being br
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 from ..op import Op, function, register
-from .activations import log_sigmoid, log_softmax, sigmoid
+from .activations import log_of_softmax, log_sigmoid, log_softmax, sigmoid
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss", "kl_div",
@@ -30,17 +33,20 @@ class Loss(Op):
 
     def reduce(self, losses, reduction: str, count=None):
         """The losses as they are, their sum, or their mean over ``count`` (all of them if not given)."""
-        if reduction not in ("mean", "sum", "none"):
+        if reduction not in _REDUCTIONS:
             raise ValueError(f'reduction: expected "mean", "sum" or "none", got {reduction!r}')
-        self.scale = 1
+        self.scale: float = 1
         if reduction == "none":
             return losses
         total = np.add.reduce(losses, axis=None)
         if reduction == "sum":
             return total
         count = np.size(losses) if count is None else count
-        self.scale = 1 / float(count) if count else float("nan")
+        self.scale = 1 / float(count) if count else math.nan
         return total * self.scale
+
+
+_REDUCTIONS = ("mean", "sum", "none")
 
 
 @register(name="mse_loss")
@@ -268,65 +274,77 @@ kl_div = function(KLDiv)
 class ClassLoss(Loss):
     """What the two losses over classes share: axis 1 holds the classes (axis 0 if there is only one example)."""
 
-    times = None  # for a target of probabilities: what was done to it, chosen = target * times + plus
-    all_count_once = False  # whether the chosen of each example add up to 1
+    times = plus = None  # for a target of probabilities: chosen = target * times + plus
+    all_count_once = False  # whether what is chosen adds up to 1 in each example
 
-    def weights_of_classes(self, input, target, weight, ignore_index: int, label_smoothing: float = 0.0):
-        """How much each class counts in each example, in the shape of the input, and what a mean divides by."""
-        self.axis = 1 if np.ndim(input) > 1 else 0
-        shape, classes = np.shape(input), np.shape(input)[self.axis]
-        one_number_each = shape[: self.axis] + shape[self.axis + 1 :]
+    def choose(self, input, target, weight, ignore_index: int, label_smoothing: float = 0.0):
+        """Save how much each class counts in each example, in the shape of the input; return what a mean divides by."""
+        shape = input.shape
+        axis = self.axis = 1 if len(shape) > 1 else 0
+        classes, trailing = shape[axis], len(shape) - axis - 1
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing: expected a number from 0 to 1, got {label_smoothing}")
-        by_class = (classes,) + (1,) * (len(shape) - self.axis - 1)  # the shape of numbers that belong to classes
         if weight is not None:
-            weight = np.asarray(weight, dtype=np.result_type(input))
+            weight = np.asarray(weight, dtype=input.dtype)
             if weight.shape != (classes,):
                 raise ValueError(f"weight: expected one number for each of the {classes} classes, got {weight.shape}")
-            weight = weight.reshape(by_class)
+            weight = weight.reshape((classes,) + (1,) * trailing)
 
-        if np.shape(target) == one_number_each:
-            chosen = np.expand_dims(self._as_indices(target), self.axis) == np.arange(classes).reshape(by_class)
-            if 0 <= ignore_index < classes:
-                chosen &= np.expand_dims(np.not_equal(target, ignore_index), self.axis)
-            count = np.count_nonzero(chosen)
-            if count != np.size(target):
-                self._check_range(target, classes, ignore_index)
-            self.all_count_once = count == np.size(target) and weight is None
+        target = target if hasattr(target, "shape") else np.asarray(target)
+        if target.shape == shape[:axis] + shape[axis + 1 :]:
+            chosen, count = self._choose_indices(target, classes, trailing, ignore_index)
+            self.all_count_once = count == target.size and weight is None
             if weight is not None:
                 count = float(np.add.reduce(chosen * weight, axis=None))
             if label_smoothing:
-                used = np.logical_or.reduce(chosen, axis=self.axis, keepdims=True)
+                used = np.logical_or.reduce(chosen, axis=axis, keepdims=True)
                 chosen = used * (chosen * (1 - label_smoothing) + label_smoothing / classes)
-        elif np.shape(target) == shape and np.result_type(target).kind == "f":
-            count = np.size(target) // classes
+            if weight is not None:
+                chosen = chosen * weight
+        elif target.shape == shape and target.dtype.kind == "f":
+            count = target.size // classes
             self.times, self.plus = 1 - label_smoothing, label_smoothing / classes
             if weight is not None:
                 self.times, self.plus = self.times * weight, self.plus * weight
             chosen = target * self.times + self.plus
-            weight = None
         else:
             raise ValueError(
-                f"expected class indices of shape {one_number_each}, or probabilities of shape {shape}, for an input "
-                f"of shape {shape} with {classes} classes along axis {self.axis}; got a target of {np.shape(target)}"
+                f"expected class indices of shape {shape[:axis] + shape[axis + 1 :]}, or probabilities of shape {shape}, "
+                f"for an input of shape {shape} with {classes} classes along axis {axis}; got a target of {target.shape}"
             )
-        if weight is not None:
-            chosen = chosen * weight
         # float64 in a target, or in numbers made here, must not widen a float32 network
-        return (chosen if chosen.dtype == bool else chosen.astype(np.result_type(input), copy=False)), count
+        self.chosen = chosen if chosen.dtype == bool else chosen.astype(input.dtype, copy=False)
+        return count
+
+    def _choose_indices(self, target, classes: int, trailing: int, ignore_index: int):
+        indices = target if target.dtype.kind in "iu" else self._as_indices(target)
+        column = indices[..., None] if not trailing else np.expand_dims(indices, self.axis)
+        chosen = column == _numbers(classes, trailing)
+        if 0 <= ignore_index < classes:
+            chosen &= column != ignore_index
+        count = np.count_nonzero(chosen)
+        if count != target.size:
+            self._check_range(indices, classes, ignore_index)
+        return chosen, count
+
+    def reduce_chosen(self, log_p, reduction: str, count):
+        """-chosen * log_p, reduced; what is not chosen counts nothing even if its logarithm is minus infinity."""
+        picked = np.where(self.chosen, log_p, 0)
+        if self.chosen.dtype != bool:
+            picked = picked * self.chosen
+        if reduction == "none":
+            picked = np.add.reduce(picked, axis=self.axis)
+        return -self.reduce(picked, reduction, count)
 
     @staticmethod
     def _as_indices(target):
-        if np.result_type(target).kind in "iu":
-            return target
-        indices = np.asarray(target).astype(np.int64)
+        indices = target.astype(np.int64)
         if not np.array_equal(indices, target):
             raise TypeError("expected class indices 0, 1, 2, ... as whole numbers, got numbers with a fraction")
         return indices
 
     @staticmethod
     def _check_range(target, classes: int, ignore_index: int) -> None:
-        target = np.asarray(target)
         wrong = (target != ignore_index) & ((target < 0) | (target >= classes))
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -355,18 +373,15 @@ class CrossEntropy(ClassLoss):
         self, input, target, weight=None, ignore_index: int = -100, reduction: str = "mean",
         label_smoothing: float = 0.0,
     ):  # fmt: skip
-        self.chosen, count = self.weights_of_classes(input, target, weight, ignore_index, label_smoothing)
-        self.log_probabilities = log_softmax(input, axis=self.axis)
-        losses = _weighted(self.chosen, self.log_probabilities)
-        if reduction == "none":
-            losses = np.add.reduce(losses, axis=self.axis)
-        return self.reduce(losses, reduction, count)
+        count = self.choose(input, target, weight, ignore_index, label_smoothing)
+        self.log_probabilities = log_of_softmax(input, self.axis)
+        return self.reduce_chosen(self.log_probabilities, reduction, count)
 
     def backward(self, grad):
         input, target = self.inputs
         log_p = log_softmax(input, axis=self.axis) if self.recording else self.log_probabilities
         grad = grad * self.scale
-        if np.ndim(grad):
+        if grad.ndim:
             grad = np.expand_dims(grad, self.axis)
         p = np.exp(log_p)
         if self.all_count_once:
@@ -392,21 +407,18 @@ class NLLLoss(ClassLoss):
     def forward(self, input, target, weight=None, ignore_index: int = -100, reduction: str = "mean"):
         if np.shape(input) == np.shape(target):
             raise ValueError("the target must be class indices; use cross_entropy or kl_div with probabilities")
-        self.chosen, count = self.weights_of_classes(input, target, weight, ignore_index)
-        losses = _weighted(self.chosen, input)
-        if reduction == "none":
-            losses = np.add.reduce(losses, axis=self.axis)
-        return self.reduce(losses, reduction, count)
+        count = self.choose(input, target, weight, ignore_index)
+        return self.reduce_chosen(input, reduction, count)
 
     def backward(self, grad):
         grad = grad * self.scale
-        return -(np.expand_dims(grad, self.axis) if np.ndim(grad) else grad) * self.chosen, None
+        return -(np.expand_dims(grad, self.axis) if grad.ndim else grad) * self.chosen, None
 
 
 nll_loss = function(NLLLoss)
 
 
-def _weighted(chosen, log_p):
-    """-chosen * log_p, where nothing chosen counts nothing even if its logarithm is minus infinity."""
-    picked = np.where(chosen, log_p, 0)
-    return -picked if chosen.dtype == bool else -chosen * picked
+@functools.lru_cache(maxsize=32)
+def _numbers(classes: int, trailing: int) -> np.ndarray:
+    """0, 1, 2, ... along the axis of the classes."""
+    return np.arange(classes).reshape((classes,) + (1,) * trailing)

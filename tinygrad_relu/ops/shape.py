@@ -179,7 +179,7 @@ class Ravel(Op):
         return np.reshape(grad, self.inputs[0].shape)
 
 
-ravel = function(Ravel)
+ravel = flatten = function(Ravel)
 
 
 @register(numpy=np.broadcast_to)
@@ -218,7 +218,7 @@ def _listed(arrays) -> tuple:
     return tuple(arrays)
 
 
-@register(numpy=np.concatenate, aliases=("concat",), method=False)
+@register(numpy=np.concatenate, method=False)
 class Concatenate(Op):
     """Arrays joined along an axis that they have; ``axis=None`` ravels them first. Each gets its part of the gradient.
 

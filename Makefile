@@ -1,0 +1,63 @@
+# Two commands are all a reader needs: `make demo` and `make test`. Each makes .venv by itself.
+#
+#   make demo        train on the digits and leave pictures and tables in runs/digits
+#   make test        all tests that need no other framework
+#   make lint        style and types          make bench    one training step, timed beside others
+#   make test-torch  the same with PyTorch    make size     lines and tokens of each room
+#   make lint-fix    mend what can be         make clean    remove .venv and what was built
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+RUFF := --line-length 120 --target-version py310
+RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,RUF022,RUF023,RUF100,B905,SIM300,UP038,E731
+# RUF001-3: Korean and Greek are no typing errors; RUF022-23, RUF005: order and + are a matter of reading;
+# RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
+# SIM300, UP038, E731: as it reads best.
+
+.PHONY: demo test test-torch lint lint-fix bench size clean torch jax
+
+.venv/made:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" || \
+		{ echo "tinygrad_relu needs Python 3.10 or later; choose one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; rm -rf .venv; exit 1; }
+	@touch $@
+
+# One stamp for each extra: installed once, and again when setup.cfg changes.
+.venv/with-%: .venv/made setup.cfg pyproject.toml
+	@echo "installing tinygrad_relu[$*] into .venv"
+	@$(PIP) --editable ".[$*]"
+	@touch $@
+
+demo: .venv/with-demo
+	$(PY) -m tinygrad_relu train --data digits --hidden 64,32 --activation relu --out runs/digits
+
+test: .venv/with-demo .venv/with-test
+	@$(PY) -c "import torch" 2>/dev/null || \
+		echo "PyTorch is not here, so the comparisons with it are skipped; 'make test-torch' installs it and runs them."
+	$(PY) -m pytest -n 2
+
+torch: .venv/with-torch
+jax: .venv/with-jax
+
+test-torch: .venv/with-demo .venv/with-test .venv/with-torch
+	$(PY) -m pytest -n 2
+
+lint: .venv/with-lint
+	$(PY) -m ruff check $(RUFF) $(RULES) .
+	$(PY) -m ruff format $(RUFF) --check .
+	$(PY) -m mypy
+
+lint-fix: .venv/with-lint
+	$(PY) -m ruff check $(RUFF) $(RULES) --fix .
+	$(PY) -m ruff format $(RUFF) .
+
+bench: .venv/with-demo
+	$(PY) examples/bench/train_step.py
+
+size: .venv/made
+	@$(PY) examples/bench/size.py
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache
