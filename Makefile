@@ -10,10 +10,11 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 RUFF := --line-length 120 --target-version py310
-RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,RUF022,RUF023,RUF100,B905,SIM300,UP038,E731
+RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,RUF022,RUF023,RUF100,B905,SIM300,E731 \
+	--per-file-ignores "__init__.py:F401,__init__.py:F403,*.pyi:E501"
 # RUF001-3: Korean and Greek are no typing errors; RUF022-23, RUF005: order and + are a matter of reading;
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
-# SIM300, UP038, E731: as it reads best.
+# SIM300, E731: as it reads best.
 
 .PHONY: demo test test-torch lint lint-fix bench size clean torch jax
 

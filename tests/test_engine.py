@@ -188,7 +188,7 @@ def test_second_backward_is_the_same_clear_error_whether_or_not_something_was_sa
     for make in (lambda x: (x + x).sum(), lambda x: (x * x).sum()):
         loss = make(leaf([1.0, 2.0]))
         loss.backward()
-        with pytest.raises(RuntimeError, match="already freed.*retain_graph=True"):
+        with pytest.raises(RuntimeError, match=r"already freed.*retain_graph=True"):
             loss.backward()
 
 
@@ -196,12 +196,12 @@ def test_two_losses_over_one_trunk_name_the_freed_op():
     x = leaf([1.0, 2.0])
     trunk = tg.exp(x)
     trunk.sum().backward()
-    with pytest.raises(RuntimeError, match="'exp'.*freed"):
+    with pytest.raises(RuntimeError, match=r"'exp'.*freed"):
         (trunk * 2).sum().backward()
 
 
 def test_backward_errors_say_what_to_do():
-    with pytest.raises(RuntimeError, match="scalar.*sum"):
+    with pytest.raises(RuntimeError, match=r"scalar.*sum"):
         (leaf([1.0, 2.0]) * 2).backward()
     with pytest.raises(RuntimeError, match="requires_grad=True"):
         Tensor(1.0).backward()
@@ -332,13 +332,12 @@ def test_threads_that_share_a_leaf_lose_no_gradient():
 
 def test_anomaly_names_the_first_source_and_the_line():
     with tg.detect_anomaly(), pytest.raises(FloatingPointError, match=r"log: the forward pass.*test_engine\.py"):
-        with np.errstate(all="ignore"):
-            tg.exp(tg.log(leaf([1.0, -1.0])) * 2)
+        tg.exp(tg.log(leaf([1.0, -1.0])) * 2)
 
 
 def test_anomaly_in_the_backward_pass():
     x = leaf([0.0, 1.0])
-    with np.errstate(all="ignore"), tg.detect_anomaly():
+    with tg.detect_anomaly():
         y = tg.sqrt(x).sum()
         with pytest.raises(FloatingPointError, match="sqrt: the backward pass"):
             y.backward()

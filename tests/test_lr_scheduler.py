@@ -119,7 +119,7 @@ def test_a_state_dict_goes_on_where_it_stopped(name, options):
 
 def test_the_state_of_another_schedule_is_refused():
     state = lr_scheduler.StepLR(plain(), 3).state_dict()
-    with pytest.raises(KeyError, match="ExponentialLR.load_state_dict: expected .*'gamma'"):
+    with pytest.raises(KeyError, match=r"ExponentialLR.load_state_dict: expected .*'gamma'"):
         lr_scheduler.ExponentialLR(plain(), 0.9).load_state_dict(state)
 
 

@@ -72,7 +72,7 @@ def test_questions_about_a_tensor_get_plain_answers():
 
 
 def test_options_of_numpy_that_the_op_lacks_are_refused():
-    with pytest.raises(TypeError, match="exp.*where"):
+    with pytest.raises(TypeError, match=r"exp.*where"):
         np.exp(Tensor([1.0]), where=np.array([True]))
 
 

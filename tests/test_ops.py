@@ -86,7 +86,8 @@ def test_value_and_gradients_equal_pytorch(op, sample, dtype):
 
     theirs = [_to_torch(torch, x) for x in ours]
     expected = TORCH[op.name](torch, *theirs, **sample.options)
-    tolerance = dict(rtol=COARSE.get(op.name, 1e-9), atol=1e-12) if dtype == np.float64 else dict(rtol=2e-5, atol=1e-6)
+    precise = {"rtol": COARSE.get(op.name, 1e-9), "atol": 1e-12}
+    tolerance = precise if dtype == np.float64 else {"rtol": 2e-5, "atol": 1e-6}
     np.testing.assert_allclose(result.detach().numpy(), expected.detach().numpy(), **tolerance, err_msg="value")
     if not op.differentiable or not expected.requires_grad:
         return
@@ -197,7 +198,7 @@ def test_a_wrong_rule_is_found(name):
     for what, mutant in _mutants(OPS[name]):
         reports = [
             tg.gradcheck(
-                lambda *xs, each=each: apply(mutant, xs, each.options), tensors_of(each.inputs),
+                lambda *xs, each=each, mutant=mutant: apply(mutant, xs, each.options), tensors_of(each.inputs),
                 atol=1e-7, rtol=1e-5, raise_exception=False,
             )
             for each in SAMPLES[name]

@@ -1,4 +1,4 @@
-"""Tensor's methods and operators, as `register` attaches them; written by tests/test_types.py, which checks it too."""
+"""Tensor's methods and operators, as `register` attaches them; written and checked by tests/test_types.py."""
 
 from typing import Any
 

@@ -32,6 +32,8 @@ def grad(
     >>> slope, tg.grad(slope, x)
     (Tensor(27., op=multiply), (Tensor(18.),))
     """
+    if isinstance(outputs, Tensor) and not (isinstance(grad_outputs, tuple) and len(grad_outputs) == 1):
+        grad_outputs = (grad_outputs,)
     outputs, inputs = _as_tuple(outputs, "grad: outputs"), _as_tuple(inputs, "grad: inputs")
     weights = (None,) * len(outputs) if grad_outputs is None else _as_tuple(grad_outputs, None)
     if len(weights) != len(outputs):

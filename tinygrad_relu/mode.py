@@ -60,19 +60,22 @@ def is_grad_enabled() -> bool:
     return mode.state[0]
 
 
-def detect_anomaly():
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
     """Stop at the first op whose result or gradient is NaN or infinite, and name it; a context manager.
 
-    The forward pass is watched too, so that the first source is named and not the last victim.
+    The forward pass is watched too, so that the first source is named and not the last victim, with the line of the
+    program that called it. NumPy's own warnings about such numbers are silent meanwhile.
 
     >>> x = tg.Tensor([-1.0], requires_grad=True)
     >>> with tg.detect_anomaly():
     ...     tg.sqrt(x)
     Traceback (most recent call last):
         ...
-    FloatingPointError: sqrt: the forward pass made nan at index (0,) out of inputs that are all finite ...
+    FloatingPointError: sqrt: the forward pass made nan at index (0,) out of inputs that are all finite, at ...
     """
-    return _switched(anomaly=True)
+    with np.errstate(all="ignore"), _switched(anomaly=True):
+        yield
 
 
 def get_default_dtype() -> np.dtype:

@@ -8,7 +8,8 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ P = ParamSpec("P")
 OpClass = TypeVar("OpClass", bound="type[Op]")
 
 registry: dict[str, type[Op]] = {}
-"""Every op by its name. ``tg.registry["relu"]`` is the class, ``.function`` what is called, ``.__doc__`` the formula."""
+"""Every op by its name: ``tg.registry["relu"]`` is the class, its ``function`` is what is called."""
 
 numpy_functions: dict[Any, Callable[..., Any]] = {}
 """What is called when a NumPy function meets a Tensor: ``numpy_functions[np.exp]`` is ``tg.exp``."""
@@ -67,7 +68,7 @@ class Op:
     parents: Any = None  # the same, with None for those that need no gradient; None in a freed op
     inputs: Any = ()  # the same as arrays, or as Tensors while the backward pass is itself recorded
     output: Any = None
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})  # what was chosen: an axis, a slope
     recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
     line: str = ""  # the user's line that made this node; known under detect_anomaly
 
@@ -244,10 +245,10 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
 def unregister(name: str) -> None:
     """Take an op out again: its function, aliases, method, operator and NumPy functions. KeyError if unknown.
 
-    >>> tg.unregister("rleu")
+    >>> tg.unregister("soft_max")
     Traceback (most recent call last):
         ...
-    KeyError: "unregister: there is no op 'rleu'; the nearest are relu, prelu, celu"
+    KeyError: "unregister: there is no op 'soft_max'; the nearest are softmax, log_softmax, max"
     """
     if name not in registry:
         raise KeyError(f"unregister: there is no op {name!r}{_nearest(name, registry)}")

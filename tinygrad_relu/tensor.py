@@ -142,7 +142,7 @@ class Tensor(Methods):
         2.5
         """
         if self._data.size != 1:
-            raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}; use .numpy() or an index")
+            raise ValueError(f"item: expected a tensor of one element, not of shape {self.shape}; use .tolist()")
         return self._data.item()
 
     def tolist(self):

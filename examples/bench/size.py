@@ -20,7 +20,7 @@ SKIPPED = {
 
 def measure(path: Path) -> tuple[int, int]:
     """Code lines and tokens of one file; a string that stands alone is a docstring and does not count."""
-    tokens = [t for t in tokenize.generate_tokens(io.StringIO(path.read_text()).readline)]
+    tokens = list(tokenize.generate_tokens(io.StringIO(path.read_text()).readline))
     lines, count = set(), 0
     for before, token in zip([tokens[0], *tokens], tokens):
         if token.type in SKIPPED:

@@ -35,7 +35,8 @@ class Sample:
 
 def sample(*inputs, kink: bool = False, **options) -> Sample:
     """``sample([1.0, 2.0], axis=0)``: lists become float64 arrays, arrays keep their dtype."""
-    return Sample(tuple(np.asarray(x, dtype=float) if isinstance(x, (list, float)) else x for x in inputs), options, kink)
+    arrays = tuple(np.asarray(x, dtype=float) if isinstance(x, (list, float)) else x for x in inputs)
+    return Sample(arrays, options, kink)
 
 
 def rng(seed: int = 0) -> np.random.Generator:

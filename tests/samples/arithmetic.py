@@ -99,10 +99,20 @@ SAMPLES = {
     "isfinite": _unary(kinks=(nan, inf, -inf)),
 }
 
-_SAME_NAME = ["add", "subtract", "multiply", "negative", "abs", "reciprocal", "maximum", "minimum", "where", "sign", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sqrt", "rsqrt", "square", "sin", "cos", "tan", "arctan", "sinh", "cosh", "tanh", "less", "less_equal", "greater", "greater_equal", "not_equal", "logical_and", "logical_or", "logical_not", "isnan", "isinf", "isfinite"]
+_SAME_NAME = (
+    "add", "subtract", "multiply", "negative", "abs", "reciprocal", "maximum", "minimum", "where", "sign", "exp",
+    "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "sqrt", "rsqrt", "square", "sin", "cos", "tan",
+    "arctan", "sinh", "cosh", "tanh", "less", "less_equal", "greater", "greater_equal", "not_equal", "logical_and",
+    "logical_or", "logical_not", "isnan", "isinf", "isfinite",
+)  # fmt: skip
+
+
+def _same_name(name):
+    return lambda torch, *xs: getattr(torch, name)(*xs)
+
 
 TORCH = {
-    **{name: (lambda name: lambda torch, *xs: getattr(torch, name)(*xs))(name) for name in _SAME_NAME},
+    **{name: _same_name(name) for name in _SAME_NAME},
     "equal": lambda torch, x, y: torch.eq(x, y),
     "divide": lambda torch, x, y: torch.true_divide(x, y),
     "power": lambda torch, x, y: torch.pow(x, y),

@@ -13,9 +13,9 @@ import numpy as np
 from ..op import Op, function, register
 
 __all__ = [
-    "celu", "elu", "gelu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax", "mish",
-    "normal_cdf", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish",
-    "tanhshrink", "threshold", "thresholded_relu",
+    "celu", "elu", "gelu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax",
+    "mish", "normal_cdf", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign",
+    "swish", "tanhshrink", "threshold", "thresholded_relu",
 ]  # fmt: skip
 
 
@@ -463,7 +463,7 @@ gelu = function(GELU)
 
 @register
 class Softsign(Op):
-    """x / (1 + |x|), between -1 and 1 (Bergstra et al. 2009). Slope 1 / (1 + |x|)**2: 1 at 0. NaN at infinity, as in PyTorch.
+    """x / (1 + |x|), between -1 and 1 (Bergstra et al. 2009); NaN at infinity. Slope 1 / (1 + |x|)**2: 1 at 0.
 
     >>> tg.softsign(Tensor([-1.0, 0.0, 3.0]))
     Tensor([-0.5 ,  0.  ,  0.75])

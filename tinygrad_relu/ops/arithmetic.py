@@ -129,9 +129,10 @@ class Power(Op):
     def backward(self, grad):
         x, y = self.inputs
         to_x, to_y = self.parents
-        return (None if to_x is None else self._slope_in_x(grad, x, y)), (None if to_y is None else grad * self._slope_in_y(x, y))
+        grad_x = None if to_x is None else self._times_slope_in_x(grad, x, y)
+        return grad_x, (None if to_y is None else grad * self._slope_in_y(x, y))
 
-    def _slope_in_x(self, grad, x, y):
+    def _times_slope_in_x(self, grad, x, y):
         if type(y) in (int, float):  # x ** 2 and its like: no need to look for zeros in y
             return grad * (y * x ** (y - 1)) if y else np.where(True, 0, grad)
         never = y == 0

@@ -29,7 +29,7 @@ def _plain_bound(bound: Any) -> Any:
 
 
 def _reaches_each_once(index: Any) -> bool:
-    """Whether the index can name no element twice: numbers, slices, None, ... and booleans, but no arrays of numbers."""
+    """Whether the index can name no element twice: numbers, slices, None, ..., booleans; no array of numbers."""
     items = index if isinstance(index, tuple) else (index,)
     return all(
         item is None
@@ -42,7 +42,7 @@ def _reaches_each_once(index: Any) -> bool:
 
 @register(operator="getitem", method=False)
 class Getitem(Op):
-    """x[index], for all indices that NumPy knows: numbers, slices, None, ``...``, lists and arrays of numbers or booleans.
+    """x[index], for all indices that NumPy knows: numbers, slices, None, ``...``, lists, arrays of numbers or booleans.
 
     The gradient is put where the elements came from, into zeros; an element that was taken twice gets both gradients.
 

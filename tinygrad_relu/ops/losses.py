@@ -207,7 +207,7 @@ binary_cross_entropy = function(BinaryCrossEntropy)
 
 @register
 class BinaryCrossEntropyWithLogits(Loss):
-    """binary_cross_entropy(sigmoid(input), target), exact and finite for any input. Slope (sigmoid(input) - target) / N.
+    """binary_cross_entropy(sigmoid(input), target), exact and finite for any input. Slope (sigmoid(x) - target) / N.
 
     ``pos_weight`` multiplies the part of the positive targets, as a number or one for each column.
 
@@ -309,8 +309,9 @@ class ClassLoss(Loss):
             chosen = target * self.times + self.plus
         else:
             raise ValueError(
-                f"expected class indices of shape {shape[:axis] + shape[axis + 1 :]}, or probabilities of shape {shape}, "
-                f"for an input of shape {shape} with {classes} classes along axis {axis}; got a target of {target.shape}"
+                f"expected class indices of shape {shape[:axis] + shape[axis + 1 :]}, or probabilities of shape "
+                f"{shape}, for an input of shape {shape} with {classes} classes along axis {axis}; "
+                f"got a target of shape {target.shape}"
             )
         # float64 in a target, or in numbers made here, must not widen a float32 network
         self.chosen = chosen if chosen.dtype == bool else chosen.astype(input.dtype, copy=False)
