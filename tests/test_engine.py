@@ -491,3 +491,74 @@ def test_default_dtype_is_float32_and_can_be_changed():
     assert Tensor([1, 2]).dtype == np.float32 and Tensor(np.zeros(1)).dtype == np.float64
     with pytest.raises(TypeError, match="float dtype"):
         tg.set_default_dtype(int)
+
+
+# ---------------------------------------------------------------------- arrays that change in between
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda w: w.data.__setitem__(0, 9.0),
+        lambda w: w.detach().data.__setitem__(0, 9.0),
+        lambda w: setattr(w, "data", w.data - 0.5),
+        lambda w: w.data.sort(),
+        lambda w: _minus_under_no_grad(w),
+        lambda w: _step_of_an_optimizer(w),
+    ],
+)
+def test_a_leaf_changed_between_forward_and_backward_is_found_and_named(change):
+    w = leaf([3.0, 2.0, 1.0], name="w")
+    w.grad = np.ones(3)
+    loss = (w.reshape((3, 1)) * w.reshape((3, 1))).sum()
+    change(w)
+    with pytest.raises(RuntimeError, match=r"(reshape|multiply): input 0.*was changed in place"):
+        loss.backward()
+    w.grad = None
+    (w * w).sum().backward()
+    np.testing.assert_allclose(w.grad.numpy(), 2 * w.data)
+
+
+def _minus_under_no_grad(w):
+    with tg.no_grad():
+        w -= 1
+
+
+def _step_of_an_optimizer(w):
+    tg.optim.SGD([w], lr=0.1).step()
+
+
+def test_an_intermediate_result_changed_in_between_is_found():
+    x = leaf([1.0, 2.0])
+    y = tg.exp(x)
+    y.data[0] = 100
+    with pytest.raises(RuntimeError, match="exp: the result was changed in place"):
+        y.sum().backward()
+
+
+def test_an_array_that_was_handed_out_before_is_found_too():
+    x = leaf([1.0, 2.0])
+    alias = x.data
+    y = (x * x).sum()
+    alias[0] = 100
+    with pytest.raises(RuntimeError, match="multiply: input 0 was changed in place"):
+        y.backward()
+
+
+def test_arrays_that_were_given_as_they_are_stay_the_callers_to_change():
+    x, array = leaf([1.0, 2.0]), np.array([3.0, 4.0], dtype=np.float32)
+    batch = np.ones((2, 2), dtype=np.float32)
+    layer = tg.nn.Linear(2, 1)
+    loss = (x * array).sum() + layer(batch).sum()
+    array[:], batch[:] = 0, 0
+    loss.backward()
+    assert x.grad.tolist() == [3, 4] and layer.weight.grad.tolist() == [[2, 2]]
+
+
+def test_reading_an_array_changes_nothing_and_is_no_reason_to_refuse():
+    x = leaf([1.0, 2.0])
+    y = tg.exp(x)
+    for t in (x, y):
+        t.data.sum()
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), np.exp([1.0, 2.0]), rtol=1e-6)

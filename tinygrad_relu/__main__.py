@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,50 +14,67 @@ from typing import Any, NoReturn
 
 from . import cli
 from ._version import __version__
+from .nn.activations import activation_names
 
 __all__ = ["main"]
 
+# Lines of at most 79 characters: they are shown as they stand, in terminals of any width.
 _EXAMPLES = """\
 examples:
-  tinygrad-relu train --data digits --hidden 64,32 --activation relu --out runs/digits
+  tinygrad-relu train --data digits --hidden 64,32 --out runs/digits
   tinygrad-relu train --data moons --samples 1000 --noise 0.2 --out runs/moons
-  tinygrad-relu train --data flowers.csv --target species --patience 20 --out runs/flowers
-  tinygrad-relu predict --run runs/flowers new_flowers.csv --out answers.csv
+  tinygrad-relu train --data flowers.csv --target species --out runs/flowers
+  tinygrad-relu predict --run runs/flowers new.csv --out answers.csv
 
-A mistake in the input is told in one line on stderr, with exit status 2, and leaves no files behind.
+A mistake in the input is told in one line on stderr, with exit status 2, and
+leaves no files behind.
 """
 
 _TRAIN = """\
-Train a multilayer perceptron to tell classes apart, and leave in one folder all there is to know about it: the
-trained network, the metrics of every epoch, the learning curves, the computation graph, and the dead ReLU units."""
+Train a multilayer perceptron to tell classes apart, and leave in one folder
+all there is to know about it: the trained network, the metrics of every epoch,
+the learning curves, the computation graph, and the dead ReLU units."""
 
-_TRAIN_MORE = """\
+_TRAIN_MORE = f"""\
 data:
-  digits                                    1,797 handwritten digits of 8x8 pixels, inside the package
-  moons, circles, spirals, blobs, xor       points in the plane, see --samples and --noise
-  FILE.csv                                  one example in each line: numbers, and the class (a word or a whole
-                                            number) in the last column or the one that --target names; a first
-                                            line of names is recognised; the columns are standardised
+  digits                   1,797 handwritten digits of 8x8 pixels, inside the
+                           package
+  moons, circles, spirals, blobs, xor
+                           points in the plane, see --samples and --noise
+  FILE.csv                 one example in each line: numbers, and the class (a
+                           word or a whole number) in the last column or the
+                           one that --target names; a first line of names is
+                           recognised; the columns are standardised
+
+activations:
+{textwrap.fill(", ".join(activation_names()), 77, initial_indent="  ", subsequent_indent="  ")}
 
 files in the folder --out:
-  model.npz          weights, architecture, class names; read by predict, by tinygrad_relu.load and numpy.load
-  metrics.csv        loss, accuracy and learning rate of every epoch
-  curves.png         the same as a picture (needs matplotlib)
-  decision.png       what is answered where, for points in the plane (needs matplotlib)
-  graph.dot, .svg    the computation graph of a small batch (the SVG needs the program dot, of Graphviz)
-  dead_units.txt     the units that are silent on every row of the training data, layer by layer
-  summary.json       settings, versions, results
+  model.npz                weights, architecture, class names; for predict,
+                           tinygrad_relu.load and numpy.load
+  metrics.csv              loss, accuracy and learning rate of every epoch
+  curves.png               the same as a picture (needs matplotlib)
+  decision.png             what is answered where, for points in the plane
+                           (needs matplotlib)
+  graph.dot, graph.svg     the computation graph of a small batch (the SVG needs
+                           the program dot, of Graphviz)
+  dead_units.txt           the units that are silent on every row of the
+                           training data, layer by layer
+  summary.json             settings, versions, results
 
-A part of the data is held out and never trained on; the accuracy on it is the result. With --patience, a sixth of
-the training data decides when to stop, so that the held-out part stays untouched. The learning rate falls to 0 along
-a half cosine. The folder appears when all is done, or, after an error or Ctrl-C, not at all; the results of an
-earlier run are replaced only then.
+A part of the data is held out and never trained on; the accuracy on it is the
+result. With --patience, a sixth of the training data decides when to stop, so
+that the held-out part stays untouched. The learning rate falls to 0 along half
+a cosine. The folder appears when all is done, or, after an error or Ctrl-C, not
+at all; the results of an earlier run are replaced only then.
 """
 
 _PREDICT = """\
-Give each row of a CSV file its class, and the probability that the network gives to it, as CSV. The file has the
-columns that the network was trained on and no label; with a header that has the same names as the training file's,
-the right columns are found, and others ignored. Digits are 64 columns with values from 0 to 1."""
+Give each row of a CSV file its class, and the probability that the network
+gives to it, as CSV. The file has the columns that the network was trained on.
+If both files begin with a line of names, the columns are found by their names,
+and others, such as the label, are ignored; if not, leave out the label. Digits
+are 64 columns with values from 0 to 1."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,6 +109,8 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
         return _say(f"error: {named}", 2)
+    except MemoryError as error:
+        return _say(f"error: there is not enough memory for this: {error}", 2)
     except (ValueError, FloatingPointError) as error:
         return _say(f"error: {error}", 2)
 
@@ -160,7 +180,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument_group("the network").add_argument
     add("--hidden", type=_sizes, default=[64, 32], metavar="N,N,...", help="hidden units by layer (default: 64,32)")
-    add("--activation", default="relu", metavar="NAME", help="relu, tanh, gelu, elu, silu, ... (default: relu)")
+    add("--activation", default="relu", metavar="NAME", help="any of those listed below (default: relu)")
     add("--dropout", type=_number(0, 1), metavar="P", help="share of hidden units to drop while training "
         "(default: 0.1 for digits, else 0)")  # fmt: skip
 

@@ -102,7 +102,7 @@ def _silent(node: Any) -> np.ndarray:
     """In how many rows of the batch each unit is 0, with a slope of 0."""
     slope = node.op.backward(np.ones(node.shape, node.dtype))
     slope = slope[0] if isinstance(slope, tuple) else slope
-    return ((node.data == 0) & (slope == 0)).sum(axis=0)
+    return ((node._data == 0) & (slope == 0)).sum(axis=0)
 
 
 def _activity(label: str, counts: np.ndarray, rows: int) -> UnitActivity:

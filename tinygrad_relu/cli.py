@@ -227,7 +227,7 @@ def _draw_pictures(folder: Path, run: _Run, history: History) -> list[str]:
 
     found = run.data_set
     title = f"{found.name}: {len(history)} epochs"
-    validation = "validation" if run.settings["patience"] else "held out"
+    validation = "validation" if run.settings["patience"] else "held-out"
     try:
         plots.curves(history, folder / "curves.png", title=title, validation=validation)
         if found.X.shape[1] == 2:
@@ -318,7 +318,7 @@ def _new_folder(out: Path) -> Iterator[Path]:
     missing = [folder for folder in real.parents if not folder.exists()]
     folder = real.parent / f".{real.name[:100]}.{secrets.token_hex(4)}.tmp"
     try:
-        folder.mkdir(parents=True)
+        _make(folder, out)
         yield folder
         _check_replaceable(out)  # somebody may have written there meanwhile
         _swap(folder, real)
@@ -328,6 +328,13 @@ def _new_folder(out: Path) -> Iterator[Path]:
             with suppress(OSError):
                 parent.rmdir()
         raise
+
+
+def _make(folder: Path, out: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(out)) from None  # not the name that nobody knows
 
 
 def _swap(folder: Path, out: Path) -> None:

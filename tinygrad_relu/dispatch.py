@@ -60,7 +60,7 @@ def _into_an_array(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[st
 def _unwrapped(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         return type(x)(_unwrapped(item) for item in x)
-    return x.data if isinstance(x, Tensor) else x
+    return x._data if isinstance(x, Tensor) else x
 
 
 def _unknown(name: str) -> TypeError:

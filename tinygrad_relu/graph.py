@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from . import guard
 from .mode import mode
 
 
@@ -105,6 +106,8 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if op is None:
             continue
 
+        if guard.watched:
+            guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
         try:
             contributions = rule.backward(grad)
@@ -120,6 +123,8 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         for parent, contribution in zip(op.parents, contributions):
             if parent is None or contribution is None or (useful is not None and parent not in useful):
                 continue
+            if parent._changed_at > op.time:
+                raise guard.changed(op, next(i for i, p in enumerate(op.parents) if p is parent))
             data = parent._data
             kind = type(contribution)
             if kind is np.ndarray:

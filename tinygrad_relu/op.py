@@ -14,6 +14,7 @@ from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
+from . import guard
 from .mode import mode
 from .tensor import Tensor
 
@@ -68,6 +69,8 @@ class Op:
     parents: Any = None  # the same, with None for those that need no gradient; None in a freed op
     inputs: Any = ()  # the same as arrays, or as Tensors while the backward pass is itself recorded
     output: Any = None
+    time = 0  # when this was recorded, by guard's clock
+    seen: Mapping[int, bytes] = MappingProxyType({})  # what was in those arrays that somebody outside can change
     options: Mapping[str, Any] = MappingProxyType({})  # what was chosen: an axis, a slope
     recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
     line: str = ""  # the user's line that made this node; known under detect_anomaly
@@ -144,8 +147,12 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
         op.parents = inputs
     else:
         op.parents = [x if isinstance(x, Tensor) and x._requires_grad else None for x in inputs]
-    op.inputs = arrays
+    # An array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy.
+    op.inputs = arrays if required == len(inputs) else [a.copy() if a is x and type(a) is np.ndarray else a for a, x in zip(arrays, inputs)]
     op.output = data
+    op.time = guard.time
+    if guard.watched:
+        op.seen = guard.remember((*arrays, data))
     return Tensor._from_array(data, op)
 
 
@@ -320,19 +327,25 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
     names = [p.name for p in parameters]
     arity = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
-    def function(*args, **options):
-        if prepare is not None:
-            args, options = _prepare(op, prepare, args, options)
-        elif options or len(args) != arity:
+    def prepared(*args, **options):
+        try:
+            inputs, options = prepare(*args, **options)
+        except (TypeError, ValueError) as error:
+            raise _call_error(op, error) from None
+        return apply(op, inputs, options)
+
+    def plain(*args, **options):
+        if options or len(args) != arity:
             args, options = _bind(op, names, arity, args, options)
         return apply(op, args, options)
 
+    function: Any = plain if prepare is None else prepared
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = op.__module__
     function.__doc__ = op.__doc__
-    function.__signature__ = op.signature  # type: ignore[attr-defined]
-    function.__wrapped__ = op  # type: ignore[attr-defined]  # inspect.getsource shows the class
-    function.op = op  # type: ignore[attr-defined]
+    function.__signature__ = op.signature
+    function.__wrapped__ = op  # inspect.getsource shows the class
+    function.op = op
     return function
 
 
@@ -349,13 +362,6 @@ def _bind(op: type[Op], names: list[str], arity: int, args: tuple, options: dict
         raise _call_error(op, error) from None
     inputs = tuple([value for _, value in bound[:arity]])
     return inputs, {name: _constant(op, name, value) for name, value in bound[arity:]}
-
-
-def _prepare(op: type[Op], prepare: Callable[..., Any], args: tuple, options: dict[str, Any]) -> tuple[tuple, dict]:
-    try:
-        return prepare(*args, **options)
-    except (TypeError, ValueError) as error:
-        raise _call_error(op, error) from None
 
 
 def _call_error(op: type[Op], error: Exception) -> Exception:

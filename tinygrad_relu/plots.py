@@ -53,7 +53,7 @@ def _curve(axes: Any, history, name: str, validation: str) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(edgecolor="none", framealpha=0.85)  # so that no line runs through the words
 
 
 def decision_boundary(
@@ -98,7 +98,7 @@ def decision_boundary(
     )
     if 0.2 < (xs[-1] - xs[0]) / (ys[-1] - ys[0]) < 5:  # else one axis would be a thin strip
         plane.set_aspect("equal")
-    plane.legend(title="class", frameon=False, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    plane.legend(title="class", frameon=False, markerscale=1.6, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return _saved(figure, path)
 
 
@@ -121,5 +121,5 @@ def _saved(figure: Any, path: str | os.PathLike[str] | None) -> Any:
     if path is not None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
-            figure.savefig(path, dpi=150)
+            figure.savefig(path, dpi=150, bbox_inches="tight", facecolor="white")
     return figure

@@ -11,6 +11,7 @@ at all.
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
@@ -88,7 +89,16 @@ def load(path: str | os.PathLike[str]):
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A new file to write to, which takes the place of ``path`` at the end, or is deleted if anything fails."""
+    """A new file to write to, which takes the place of ``path`` at the end, or is deleted if anything fails.
+
+    What is no file but stands for a device or a pipe, such as /dev/null, is not replaced but written to.
+    """
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as file:
+            yield file
+        return
     path = os.path.realpath(path)  # of a symbolic link, the target is replaced
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
@@ -275,7 +285,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _to_array(value: Any, place: str) -> np.ndarray:
-    array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    array = value._data if isinstance(value, Tensor) else np.asarray(value)
     if array.dtype.kind not in _ARRAY_KINDS:
         raise TypeError(f"save: cannot save an array of dtype {array.dtype}{_at(place)}; convert it to numbers first")
     return array

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import graph
+from . import graph, guard
 from .mode import get_default_dtype, mode
 
 if TYPE_CHECKING:
@@ -41,11 +41,12 @@ class Tensor(Methods):
     Tensor([2., 0., 6.])
     """
 
-    __slots__ = ("_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "op", "name", "__weakref__")
+    __slots__ = ("_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "_changed_at", "op", "name", "__weakref__")
 
     _data: Any  # an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
     _grad: Any  # an array, or a Tensor once somebody has asked for `grad`
     _hooks: dict[int, Any] | None
+    _changed_at: int  # when its array was last changed in place, by guard's clock
     op: Op | None
     name: str | None
 
@@ -54,6 +55,7 @@ class Tensor(Methods):
         self._grad = None
         self._requires_grad = self._retains_grad = False
         self._hooks = None
+        self._changed_at = 0
         self.op = None
         self.name = name
         if requires_grad:
@@ -67,6 +69,7 @@ class Tensor(Methods):
         tensor._grad = tensor._hooks = tensor.name = None
         tensor._requires_grad = op is not None
         tensor._retains_grad = False
+        tensor._changed_at = 0
         tensor.op = op
         return tensor
 
@@ -81,12 +84,13 @@ class Tensor(Methods):
         >>> w
         Tensor([0.5, 1.5], requires_grad=True)
         """
-        if not isinstance(self._data, np.ndarray) and isinstance(self._data, np.generic):
+        if isinstance(self._data, np.generic):
             self._data = np.asarray(self._data)
-        return self._data
+        return guard.hand_out(self._data)
 
     @data.setter
     def data(self, value) -> None:
+        self._changed_at = guard.tick()
         if value is self._data:  # t.data -= step has already changed the array
             return
         value = np.asarray(value._data if isinstance(value, Tensor) else value)
@@ -378,9 +382,15 @@ class Tensor(Methods):
                     f"{sign}: a leaf that requires a gradient cannot be changed while the graph is recorded. "
                     "Do it inside `with tg.no_grad():`, or write x = x + y for a new tensor."
                 )
-            self.data[...] = result._data
+            self._write(result._data)
             return self
         return result
+
+    def _write(self, value) -> None:
+        """Change the elements in place. A graph that has used the old ones will refuse to go back."""
+        self._changed_at = guard.tick()
+        self._data = np.asarray(self._data)
+        self._data[...] = value
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         if self._requires_grad:

@@ -119,7 +119,7 @@ def predict(model: nn.Module, X, *, batch_size: int = 256) -> np.ndarray:
     if not len(X):
         raise ValueError("predict: X has no rows")
     with evaluating(model), no_grad():
-        return np.concatenate([model(X[i : i + batch_size]).data for i in range(0, len(X), batch_size)])
+        return np.concatenate([model(X[i : i + batch_size])._data for i in range(0, len(X), batch_size)])
 
 
 @contextmanager
@@ -272,7 +272,7 @@ def _step(model, criterion, optimizer, xb, yb, epoch: int) -> tuple[float, float
         )
     value.backward()
     optimizer.step()
-    return number, _accuracy(output.data, yb)
+    return number, _accuracy(output._data, yb)
 
 
 def _evaluate(model, criterion, X, y, batch_size: int) -> _Mean:
@@ -280,7 +280,7 @@ def _evaluate(model, criterion, X, y, batch_size: int) -> _Mean:
     with no_grad():
         for xb, yb in batches(X, y, max(batch_size, 256), shuffle=False):
             output = model(Tensor._from_array(xb))
-            mean.add(len(xb), criterion(output, _matching(yb, output)).item(), _accuracy(output.data, yb))
+            mean.add(len(xb), criterion(output, _matching(yb, output)).item(), _accuracy(output._data, yb))
     return mean
 
 
@@ -335,11 +335,11 @@ def _progress(epochs: int, wanted: bool) -> Iterator[Callable[[History], None]]:
 
 def _summary(row: dict[str, float]) -> str:
     parts = []
-    for prefix, word in (("", ""), ("val_", "val ")):
+    for prefix, word, label in (("", "loss", "accuracy "), ("val_", "val", "")):
         if f"{prefix}loss" in row:
             accuracy = row.get(f"{prefix}accuracy")
-            percent = "" if accuracy is None else f" accuracy {100 * accuracy:.1f} %"
-            parts.append(f"{word}loss {row[f'{prefix}loss']:.3f}{percent}")
+            percent = "" if accuracy is None else f" {label}{100 * accuracy:.1f} %"
+            parts.append(f"{word} {row[f'{prefix}loss']:.3f}{percent}")
     return ", ".join(parts)
 
 
@@ -404,7 +404,7 @@ def _as_input(model, X, called: str = "predict: X") -> np.ndarray:
 
 
 def _as_array(x: Any) -> np.ndarray:
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
+    return x._data if isinstance(x, Tensor) else np.asarray(x)
 
 
 def _check_finite(called: str, array: np.ndarray) -> None:

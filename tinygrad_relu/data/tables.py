@@ -36,11 +36,11 @@ def read_csv(
     """Read a table with one example in each line: numbers, and a label in the last column or the one named ``target``.
 
     The first line is a header if none of its feature cells is a number. Labels are whole numbers or words. With
-    ``labelled=False`` all columns are features; with ``columns`` and a header that has all these names, these
-    columns are taken, and others are left out. Separators are commas, the text is UTF-8, empty lines are skipped.
+    ``labelled=False`` all columns are features. With ``columns`` and a header, the columns of these names are taken,
+    and others are left out. Separators are commas, the text is UTF-8, empty lines are skipped.
 
-    Raises ValueError, with the line, for a file that is empty or has rows of different length, cells that are no
-    numbers or not finite, labels that are missing or fractions, or one class only; OSError if it cannot be read.
+    Raises ValueError, with the line, for a file that is empty or has rows of different length, a column that is not
+    there, cells that are no numbers or not finite, labels that are missing or fractions, or one class only; OSError if it cannot be read.
 
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")
@@ -66,7 +66,10 @@ def read_csv(
 
     label = _label_column(name, header, width, target) if labelled else None
     chosen = [i for i in range(width) if i != label]
-    if columns and header and set(columns) <= set(header):
+    if columns and header:
+        lacking = [column for column in columns if column not in header]
+        if lacking:
+            raise ValueError(f"{name}, line 1: there is no column {lacking[0]!r}, only {', '.join(header[:8])}")
         chosen = [header.index(column) for column in columns]
     X = np.array([[_number(name, line, i, cells[i], header) for i in chosen] for line, cells in body], dtype=np.float32)
     features = [header[i] for i in chosen] if header else None
@@ -115,11 +118,12 @@ def _label_column(name: str, header: list[str] | None, width: int, target: str |
 
 
 def _is_number(cell: str) -> bool:
+    """Whether it is one in a file too: Python's ``float`` also takes ``1_000``, which is a name here."""
     try:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell
 
 
 def _number(name: str, line: int, column: int, cell: str, header: list[str] | None) -> float:
@@ -127,11 +131,10 @@ def _number(name: str, line: int, column: int, cell: str, header: list[str] | No
     where = f"{name}, line {line}, column {column + 1}" + (f" ({header[column]})" if header else "")
     if not cell:
         raise ValueError(f"{where}: the cell is empty, expected a number")
-    try:
-        value = float(cell)
-    except ValueError:
+    if not _is_number(cell):
         hint = "; a decimal fraction is written with a point" if "," in cell else ""
-        raise ValueError(f"{where}: {_shown(cell)} is not a number{hint}") from None
+        raise ValueError(f"{where}: {_shown(cell)} is not a number{hint}")
+    value = float(cell)
     if not math.isfinite(value):
         raise ValueError(f"{where}: {_shown(cell)} is not finite; remove the row or fill in a number")
     if abs(value) > float(np.finfo(np.float32).max):
@@ -163,7 +166,7 @@ def _class_name(name: str, line: int, cell: str) -> str:
         raise ValueError(
             f"{name}, line {line}: the label {_shown(cell)} is no class; expected a whole number or a word"
         )
-    return str(int(value))
+    return str(int(cell) if cell.isdecimal() else int(value))  # a long number is not rounded
 
 
 def _cells(n: int) -> str:

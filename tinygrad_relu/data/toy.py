@@ -15,7 +15,7 @@ def moons(n: int = 500, noise: float = 0.1, *, seed: int | None = None) -> tuple
     ``noise`` is the standard deviation of what is added to each coordinate. The points are shuffled, and the two
     classes have the same size (one point more in class 0 if n is odd). Without ``seed`` the package's generator is
     used, see ``tg.manual_seed``. All sets of this module share this. ValueError for fewer points than classes or
-    a negative noise.
+    a noise that is negative or above a million.
 
     >>> X, y = data.moons(100, seed=0)
     >>> X.shape, X.dtype, np.bincount(y)
@@ -93,8 +93,8 @@ def _start(name: str, n: int, classes: int, noise: float, seed: int | None) -> t
         raise ValueError(f"{name}: expected at least 2 classes, got {classes}")
     if n < classes:
         raise ValueError(f"{name}: expected at least one point for each of the {classes} classes, got n={n}")
-    if not 0 <= noise < np.inf:
-        raise ValueError(f"{name}: noise is a standard deviation, 0 or more, got {noise}")
+    if not 0 <= noise <= 1e6:
+        raise ValueError(f"{name}: noise is a standard deviation, from 0 to a million, got {noise}")
     rng = generator(seed)
     return rng, rng.permutation(np.arange(n, dtype=np.int64) % classes)
 

@@ -269,6 +269,15 @@ class LogSoftmax(WithOptions):
 _BY_NAME: dict[str, type[Module]] = {name.lower(): globals()[name] for name in __all__ if name != "Threshold"}
 
 
+def activation_names() -> list[str]:
+    """The names that ``make_activation`` knows, in lower case.
+
+    >>> nn.activations.activation_names()[:3]
+    ['celu', 'elu', 'gelu']
+    """
+    return sorted(_BY_NAME)
+
+
 def make_activation(wanted: str | Module | Callable) -> Callable[[], Module]:
     """What makes the activation of one layer after the other, from a name, a module, its class or ``tg.relu``.
 
@@ -293,8 +302,9 @@ def make_activation(wanted: str | Module | Callable) -> Callable[[], Module]:
 def _by_name(name: str) -> type[Module]:
     plain = name.lower().replace("_", "").replace("-", "")
     if plain not in _BY_NAME:
-        near = difflib.get_close_matches(plain, _BY_NAME, n=3, cutoff=0.5) or sorted(_BY_NAME)
-        raise ValueError(f"unknown activation {name!r}; the nearest are {', '.join(near)}")
+        near = difflib.get_close_matches(plain, _BY_NAME, n=3, cutoff=0.5)
+        known = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(activation_names())}"
+        raise ValueError(f"unknown activation {name!r}; {known}")
     return _BY_NAME[plain]
 
 
@@ -309,5 +319,5 @@ def gain_of(activation: Module) -> float:
     z = np.linspace(-8, 8, 1601)
     density = np.exp(-z * z / 2)
     with no_grad():
-        squares = activation(z).data ** 2
+        squares = activation(z)._data ** 2
     return float((density.sum() / (density * squares).sum()) ** 0.5)

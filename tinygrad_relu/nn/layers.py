@@ -263,10 +263,10 @@ class Embedding(Module):
         self.weight = Parameter(_empty(num_embeddings, embedding_dim))
         init.normal_(self.weight)
         if padding_idx is not None:
-            self.weight.data[padding_idx] = 0
+            self.weight._data[padding_idx] = 0
 
     def forward(self, indices) -> Tensor:
-        indices = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
+        indices = np.asarray(indices._data if isinstance(indices, Tensor) else indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding: expected integers, got {indices.dtype}")
         if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
@@ -371,7 +371,7 @@ class BatchNorm1d(Module):
         if self.training or self.running_mean is None or self.running_var is None:
             mean, var = _moments(x, axes)
             if self.training:
-                self._remember(mean.data.ravel(), var.data.ravel(), x.size // self.num_features)
+                self._remember(np.ravel(mean._data), np.ravel(var._data), x.size // self.num_features)
         else:
             mean, var = self.running_mean.reshape(per_feature), self.running_var.reshape(per_feature)
         y = _standardized(x, mean, var, self.eps)

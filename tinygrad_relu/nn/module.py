@@ -48,7 +48,7 @@ class Module:
 
     def __call__(self, *args, **kwargs):
         if args and type(args[0]) is np.ndarray:
-            args = (Tensor._from_array(args[0]), *args[1:])
+            args = (Tensor._from_array(args[0].copy()), *args[1:])  # the caller may fill the array anew
         output = self.forward(*args, **kwargs)
         return self._hooked(args, output) if self._forward_hooks else output
 
@@ -220,7 +220,7 @@ class Module:
             module, attribute = places[name]
             value = getattr(module, attribute)
             if isinstance(value, Tensor):
-                value.data[...] = given[name]
+                value._write(given[name])
             else:  # a new array, since the old one may stand in a graph
                 setattr(module, attribute, given[name].astype(np.asarray(value).dtype))
         return missing, unexpected

@@ -65,7 +65,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> np.ndarray:
     >>> nn.utils.parameters_to_vector(nn.Linear(3, 2).parameters()).shape
     (8,)
     """
-    return np.concatenate([np.ravel(p.data) for p in parameters])
+    return np.concatenate([np.ravel(p._data) for p in parameters])
 
 
 def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
@@ -76,7 +76,7 @@ def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
         raise ValueError(f"vector_to_parameters: expected a vector of {size} values, got shape {vector.shape}")
     start = 0
     for p in params:
-        p.data[...] = vector[start : start + p.size].reshape(p.shape)
+        p._write(vector[start : start + p.size].reshape(p.shape))
         start += p.size
 
 

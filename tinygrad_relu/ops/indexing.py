@@ -16,7 +16,7 @@ __all__ = ["getitem", "masked_fill", "scatter_add", "take", "take_along_axis"]
 def _plain(index: Any) -> Any:
     """The index with arrays in place of Tensors."""
     if isinstance(index, Tensor):
-        return index.data
+        return index._data
     if isinstance(index, (tuple, list)):
         return type(index)(_plain(item) for item in index)
     if isinstance(index, slice):

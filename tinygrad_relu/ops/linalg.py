@@ -104,14 +104,14 @@ class Linear(Op):
         return ((x, weight) if bias is None else (x, weight, bias)), {}
 
     def forward(self, x, weight, bias=None):
-        if weight.ndim != 2 or np.shape(x)[-1:] != weight.shape[1:]:
+        if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
             raise ValueError(
                 "expected x of shape (..., in) and weight of shape (out, in): the last axes must be equally long"
             )
         y = np.dot(x, weight.T) if x.ndim <= 2 else np.matmul(x, weight.T)
         if bias is None:
             return y
-        if np.shape(bias) != weight.shape[:1]:
+        if bias.shape != weight.shape[:1]:
             raise ValueError(f"expected a bias of shape ({weight.shape[0]},), one number for each row of weight")
         if y.dtype is not bias.dtype:
             return y + bias
@@ -131,17 +131,18 @@ class Linear(Op):
         if len(self.inputs) == 2:
             return grad_x, grad_weight
         # A sum over rows is a product with ones, which BLAS does in a third of the time of np.add.reduce.
-        return grad_x, grad_weight, np.dot(_ones(grads.shape[0], grad.dtype), grads)
+        return grad_x, grad_weight, np.dot(ones(grads.shape[0], grad.dtype), grads)
 
 
 linear = function(Linear)
 
 
 @functools.lru_cache(maxsize=32)
-def _ones(length: int, dtype: np.dtype) -> np.ndarray:
-    ones = np.ones(length, dtype)
-    ones.flags.writeable = False
-    return ones
+def ones(length: int, dtype: np.dtype) -> np.ndarray:
+    """A read-only vector of ones, made once for each length and dtype."""
+    array = np.ones(length, dtype)
+    array.flags.writeable = False  # everybody shares it
+    return array
 
 
 @register(numpy=np.dot)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import guard
 from ..tensor import Tensor
 
 
@@ -68,6 +69,12 @@ class Flat:
         self.new = any(map(operator.is_not, grads, self.used))
         self.used = grads
         return True
+
+    def note_change(self) -> None:
+        """Tell the parameters that their arrays have changed: a graph made before may not go back any more."""
+        now = guard.tick()
+        for p in self.params:
+            p._changed_at = now
 
     def forget_used(self) -> None:
         """Let go of the gradients of the last step."""

@@ -249,12 +249,9 @@ class OneCycleLR(LRScheduler):
         else:
             phases = [(up, start, peak), (last, peak, end)]
         begin = 0.0
-        for finish, here, there in phases[:-1]:
-            if t <= finish:
-                break
-            begin = finish
-        else:
-            finish, here, there = phases[-1]
+        while len(phases) > 1 and t > phases[0][0]:
+            begin = phases.pop(0)[0]
+        finish, here, there = phases[0]
         done = (t - begin) / (finish - begin) if finish != begin else 1.0
         return _cosine(here, there, done) if self.anneal_strategy == "cos" else here + (there - here) * done
 

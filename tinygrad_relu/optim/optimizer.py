@@ -112,6 +112,7 @@ class Optimizer:
                 for ready in [flat] if flat.gather() else _split(flats, flat):
                     ready.step += 1
                     self.update(ready, group)
+                    ready.note_change()
                     found, new = True, new or ready.new
         if found and not new:
             warnings.warn(
