@@ -83,6 +83,10 @@ class Op:
         """The gradients of the inputs. An op without this method is constant to the graph, as argmax and > are."""
         raise NotImplementedError(f"{type(self).__name__}: this op has no backward method")
 
+    def __repr__(self) -> str:
+        chosen = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return f"{self.name}({chosen})" if chosen else self.name
+
     def error(self, message: object, arrays: Any) -> str:
         """The message with the op's name before it and what the op was given behind it."""
         given = ", ".join(_described(x) for x in arrays)
