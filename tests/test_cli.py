@@ -184,7 +184,8 @@ def test_options_do_their_work(more, capsys):
         (["--data", "blobs", "--noise", "-1"], "--noise: expected a number"),
         (["--epoch", "3"], "unrecognized arguments: --epoch 3"),
         (["--out", "ragged.csv"], "ragged.csv is a file; --out names a folder"),
-        (["--out", "ragged.csv/run"], "Not a directory"),
+        (["--out", "ragged.csv/run"], "ragged.csv/run: Not a directory"),
+        (["--data", "moons", "--noise", "1e39"], "noise is a standard deviation, from 0 to a million, got 1e+39"),
         (["--out", "."], "current folder"),
         (["--out", "papers"], "papers holds 'thesis.txt', which no run has made"),
         (["--optimizer", "sgd", "--lr", "1e12"], "the loss became"),
@@ -201,6 +202,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, capsys):
     assert main(["train", *arguments]) == 2
     assert message in error_of(capsys)
     assert sorted(os.listdir()) == before and os.listdir("papers") == ["thesis.txt"]
+
+
+def test_a_network_that_is_too_large_is_one_line(monkeypatch, capsys):
+    def allocate(options):
+        raise MemoryError("Unable to allocate 37.3 GiB")
+
+    monkeypatch.setattr(cli, "train", allocate)
+    assert main(["train"]) == 2
+    assert "there is not enough memory for this: Unable to allocate 37.3 GiB" in error_of(capsys)
 
 
 @pytest.mark.parametrize("arguments", [[], ["trian"], ["train", "extra"], ["predict", "x.csv"]])

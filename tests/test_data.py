@@ -179,6 +179,10 @@ def test_csv_with_and_without_a_header(tmp_path):
 def test_csv_features_only_and_columns_by_name(tmp_path):
     assert table(tmp_path, "a,b\n1,2\n", labelled=False).X.tolist() == [[1, 2]]
     assert table(tmp_path, "1,2\n", labelled=False).y is None
+    assert table(tmp_path, "1,9007199254740993\n1,2\n").classes == ["2", "9007199254740993"]  # not rounded
+    assert table(tmp_path, "1,1_0\n1,10\n").classes == ["10", "1_0"]  # a name, though Python reads a number
+    with pytest.raises(ValueError, match=r"line 1: there is no column 'a', only b, c"):
+        table(tmp_path, "b,c\n1,2\n", labelled=False, columns=["a", "b"])
     picked = table(tmp_path, "b,kind,a\n1,red,2\n", labelled=False, columns=["a", "b"])
     assert picked.X.tolist() == [[2, 1]] and picked.features == ["a", "b"]
 

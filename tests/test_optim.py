@@ -235,6 +235,19 @@ def test_copies_are_independent_of_the_optimizer():
         assert twin[0].weight.data.base is None or twin[0].weight.data.base is not w.data.base
 
 
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
+def test_a_copy_of_model_and_optimizer_goes_on_as_the_original(twin_of):
+    w = nn.Parameter([4.0, -2.0])
+    optimizer = optim.Adam([w], lr=0.5)
+    quadratic_step(w, optimizer)
+    before = w.tolist()
+    w_twin, optimizer_twin = twin_of((w, optimizer))
+    quadratic_step(w_twin, optimizer_twin)
+    assert w.tolist() == before != w_twin.tolist()
+    quadratic_step(w, optimizer)
+    assert w.tolist() == w_twin.tolist()
+
+
 def test_a_changed_dtype_is_followed_and_the_momentum_kept():
     model = nn.Sequential(nn.PReLU(2))
     w = model[0].weight

@@ -171,6 +171,23 @@ def test_saving_where_nothing_can_be_written(tmp_path):
         tg.save(tmp_path / "no folder" / "a.npz", {})
 
 
+def test_a_folder_is_not_replaced(tmp_path):
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        tg.save(tmp_path, 1)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes as on Unix")
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with serialize.replacing(pipe) as file:
+        file.write(b"answers")
+    assert os.read(reader, 100) == b"answers" and pipe.is_fifo()
+    os.close(reader)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="modes and links as on Unix")
 def test_saving_through_a_link_and_with_ordinary_permissions(tmp_path):
     (tmp_path / "link.npz").symlink_to(tmp_path / "real.npz")

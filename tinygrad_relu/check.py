@@ -60,7 +60,7 @@ class GradcheckReport:
 
 
 def gradcheck(
-    func: Callable[..., Any], inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    func: Callable[..., Any], inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-4,
     raise_exception: bool = True,
 ) -> GradcheckReport:  # fmt: skip
     """Compare the gradients of ``func(*inputs)`` with finite differences, in float64 whatever the inputs are.
@@ -106,7 +106,7 @@ def gradcheck(
 
 
 def gradgradcheck(
-    func: Callable[..., Any], inputs, grad_outputs=None, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    func: Callable[..., Any], inputs, grad_outputs=None, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-4,
     raise_exception: bool = True,
 ) -> GradcheckReport:  # fmt: skip
     """Compare second derivatives with finite differences of the first: ``gradcheck`` of the backward pass itself.

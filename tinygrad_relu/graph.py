@@ -83,7 +83,7 @@ def backward_pass(roots, gradients, *, inputs=(), create_graph=False, retain_gra
 def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, Any]:
     order = topological_order(roots)
     useful = _nodes_leading_to(inputs, order) if inputs else None
-    anomaly = mode.state[1]
+    anomaly, watched = mode.state[1], guard.watched
     arrived: dict[Any, Any] = {}  # node -> the sum of the gradients that have reached it so far
     for root, gradient in zip(roots, gradients):
         arrived[root] = arrived[root] + gradient if root in arrived else gradient
@@ -98,15 +98,12 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if node._hooks:
             grad = _run_hooks(node, grad, create_graph)
         op = node.op
-        if inputs:
-            if node in inputs:
-                results[node] = grad
-        elif op is None or node._retains_grad:
+        if node in inputs if inputs else (op is None or node._retains_grad):
             results[node] = grad
         if op is None:
             continue
 
-        if guard.watched:
+        if watched:
             guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
         try:
@@ -120,10 +117,11 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if anomaly:
             op.check_finite("backward", contributions, given=(grad,))
 
+        recorded_at = op.time
         for parent, contribution in zip(op.parents, contributions):
-            if parent is None or contribution is None or (useful is not None and parent not in useful):
+            if parent is None or contribution is None or (useful and parent not in useful):
                 continue
-            if parent._changed_at > op.time:
+            if parent._changed_at > recorded_at:
                 raise guard.changed(op, next(i for i, p in enumerate(op.parents) if p is parent))
             data = parent._data
             kind = type(contribution)

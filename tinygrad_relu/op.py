@@ -113,18 +113,23 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     Where no input is a Tensor the result is a plain array, so that rules can use ops on either.
     """
     arrays: Any = []
-    found = scalars = False
-    required = 0
+    parents: Any = []
+    found = required = scalars = theirs = False
     for x in inputs:
         if isinstance(x, Tensor):
             arrays.append(x._data)
             found = True
-            required += x._requires_grad
+            if x._requires_grad:
+                required = True
+                parents.append(x)
+                continue
         elif type(x) in _NUMBERS:
             arrays.append(x)
         else:
             arrays.append(_to_operand(x, cls))
             scalars = scalars or isinstance(x, np.generic)
+            theirs = True
+        parents.append(None)
     if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
         arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
     op = _new(cls)
@@ -146,13 +151,11 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
         op.check_finite("forward", (data,), given=arrays)
     if not (required and record and cls.differentiable):
         return Tensor._from_array(data)
+    if theirs:  # an array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy
+        arrays = [array.copy() if array is x else array for x, array in zip(inputs, arrays)]
     op.arguments = inputs
-    if required == len(inputs):
-        op.parents = inputs
-    else:
-        op.parents = [x if isinstance(x, Tensor) and x._requires_grad else None for x in inputs]
-    # An array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy.
-    op.inputs = arrays if required == len(inputs) else [a.copy() if a is x and type(a) is np.ndarray else a for a, x in zip(arrays, inputs)]
+    op.parents = parents
+    op.inputs = arrays
     op.output = data
     op.time = guard.time
     if guard.watched:
