@@ -16,7 +16,10 @@ RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,R
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
 # SIM300, E731: as it reads best.
 
-.PHONY: demo test test-torch lint lint-fix bench size clean torch jax
+.PHONY: help demo test test-torch lint lint-fix bench size clean torch jax
+
+help:
+	@sed -n 's/^#   //p' Makefile
 
 .venv/made:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" || \

@@ -152,7 +152,7 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     if not (required and record and cls.differentiable):
         return Tensor._from_array(data)
     if theirs:  # an array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy
-        arrays = [array.copy() if array is x else array for x, array in zip(inputs, arrays)]
+        arrays = [a.copy() if a is x and isinstance(x, np.ndarray) else a for x, a in zip(inputs, arrays)]
     op.arguments = inputs
     op.parents = parents
     op.inputs = arrays

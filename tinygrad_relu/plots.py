@@ -14,7 +14,7 @@ __all__ = ["curves", "decision_boundary"]
 # Okabe and Ito's colours (2008, "Color universal design"), told apart with any kind of colour vision.
 _TRAINING, _VALIDATION, _BEST = "#0072B2", "#D55E00", "#333333"
 _CLASSES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-_MARKERS = "osD^vPX*"
+_MARKERS = "osD^vPX"  # one fewer than colours, so that the pairs repeat only after 56 classes
 
 
 def curves(
@@ -91,7 +91,7 @@ def decision_boundary(
         points = X[y == i]
         marker = _MARKERS[i % len(_MARKERS)]
         plane.scatter(
-            *points.T, s=16, color=colors[i], marker=marker, edgecolor="white", linewidth=0.4, label=_plain(name)
+            *points.T, s=16, color=colors[i], marker=marker, edgecolor="white", linewidth=0.4, label=_short(name)
         )
     plane.set(
         xlabel=_plain(axes[0]), ylabel=_plain(axes[1]), xlim=(xs[0], xs[-1]), ylim=(ys[0], ys[-1]), title=_plain(title)
@@ -106,6 +106,12 @@ def _plain(text: Any) -> str:
     """Text as it stands: matplotlib reads formulas between dollar signs, and hides labels that start with _."""
     text = str(text).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def _short(name: Any) -> str:
+    """Of a long name the beginning, so that the legend leaves room for the picture."""
+    text = str(name)
+    return _plain(text if len(text) <= 24 else text[:23] + "…")
 
 
 def _figure(**options: Any) -> Any:

@@ -40,7 +40,8 @@ def read_csv(
     and others are left out. Separators are commas, the text is UTF-8, empty lines are skipped.
 
     Raises ValueError, with the line, for a file that is empty or has rows of different length, a column that is not
-    there, cells that are no numbers or not finite, labels that are missing or fractions, or one class only; OSError if it cannot be read.
+    there, cells that are no numbers or not finite, labels that are missing or fractions, or one class only; OSError if
+    it cannot be read.
 
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")

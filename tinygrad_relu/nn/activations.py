@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -266,11 +267,16 @@ class LogSoftmax(WithOptions):
         return ops.log_softmax(x, axis=self.axis)
 
 
-_BY_NAME: dict[str, type[Module]] = {name.lower(): globals()[name] for name in __all__ if name != "Threshold"}
+def _snake(name: str) -> str:
+    """``LeakyReLU`` as leaky_relu, ``ReLU6`` as relu6."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+_BY_NAME: dict[str, type[Module]] = {_snake(name): globals()[name] for name in __all__ if name != "Threshold"}
 
 
 def activation_names() -> list[str]:
-    """The names that ``make_activation`` knows, in lower case.
+    """The names that ``make_activation`` knows; it takes them in upper case and without underscores too.
 
     >>> nn.activations.activation_names()[:3]
     ['celu', 'elu', 'gelu']
@@ -301,11 +307,12 @@ def make_activation(wanted: str | Module | Callable) -> Callable[[], Module]:
 
 def _by_name(name: str) -> type[Module]:
     plain = name.lower().replace("_", "").replace("-", "")
-    if plain not in _BY_NAME:
-        near = difflib.get_close_matches(plain, _BY_NAME, n=3, cutoff=0.5)
-        known = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(activation_names())}"
-        raise ValueError(f"unknown activation {name!r}; {known}")
-    return _BY_NAME[plain]
+    for each, activation in _BY_NAME.items():
+        if plain == each.replace("_", ""):
+            return activation
+    near = difflib.get_close_matches(name.lower(), _BY_NAME, n=3, cutoff=0.5)
+    known = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(activation_names())}"
+    raise ValueError(f"unknown activation {name!r}; {known}")
 
 
 def gain_of(activation: Module) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops, random
-from ..ops import *
+from ..ops import *  # noqa: F403
 from ..tensor import Tensor
 
 

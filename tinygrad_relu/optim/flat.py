@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,35 @@ class Flat:
 
     ``theta`` holds their values: each parameter's array becomes a view of its part, so a change of ``theta`` is a
     change of them all. ``grad`` holds the gradients, ``memory(name)`` what the optimizer remembers, and ``scratch``
-    two vectors to compute in, all in the same order. ``step`` counts the steps, from 1 on.
+    two vectors to compute in, all in the same order. ``step`` counts the steps, from 1 on. ``states``, one for each
+    parameter, is what an earlier Flat told with ``recall()``.
+
+    >>> a, b = nn.Parameter([1.0, 2.0]), nn.Parameter(3.0)
+    >>> flat = optim.flat.Flat([a, b])
+    >>> flat.theta *= 10
+    >>> a.tolist(), b.item()
+    ([10.0, 20.0], 30.0)
     """
 
-    def __init__(self, params: list[Tensor]):
+    def __init__(self, params: list[Any], states: Sequence[dict[str, Any]] = ({},)):
         ends = np.cumsum([p.size for p in params]).tolist()
         self.params = params
         self.parts = [slice(end - p.size, end) for p, end in zip(params, ends)]
         self.theta = np.empty(ends[-1], params[0].dtype)
         self.grad = np.zeros_like(self.theta)
         self.scratch = (np.empty_like(self.theta), np.empty_like(self.theta))
-        self.memories: dict[str, np.ndarray] = {}
-        self.step = 0
         self.used: list[Any] = [None] * len(params)  # the gradients of the last step
         self.new = False  # whether those of this step are others
         self._places = list(zip(params, self.shaped(self.theta), self.shaped(self.grad)))
         for place in self._places:
             _adopt(*place)
+
+        self.step = states[0].get("step", 0)
+        self.memories: dict[str, np.ndarray] = {}
+        for name in states[0]:
+            if name != "step":
+                for part, state in zip(self.shaped(self.memory(name)), states):
+                    part[...] = state[name]
 
     def shaped(self, vector: np.ndarray) -> list[np.ndarray]:
         """Each parameter's part of ``vector``, in the parameter's shape."""
@@ -45,12 +57,19 @@ class Flat:
             self.memories[name] = np.full_like(self.theta, start)
         return self.memories[name]
 
-    def gather(self) -> bool:
-        """Bring all gradients to their parts of ``grad``; false if the parameters no longer belong together.
+    def recall(self) -> list[dict[str, Any]]:
+        """What is remembered about each parameter: copies of its parts of the vectors, and the number of steps."""
+        states: list[dict[str, Any]] = [{"step": self.step} if self.step else {} for _ in self.params]
+        for name, vector in self.memories.items():
+            for state, part in zip(states, self.shaped(vector)):
+                state[name] = part.copy()
+        return states
 
-        That is so when one of them has no gradient, or has another dtype now. Most parameters put their gradient in
-        its part by themselves (``Parameter._add_to_grad``). One that has been given another array since the last
-        step, by ``p.data = ...`` or by another optimizer, is adopted again.
+    def gather(self) -> bool:
+        """Bring all gradients to their parts of ``grad``; false if one is missing, or a parameter's dtype is another.
+
+        Most parameters put their gradient in its part by themselves (``Parameter._add_to_grad``). One that has been
+        given another array since the last step, by ``p.data = ...`` or by another optimizer, is adopted again.
         """
         grads = []
         for p, values, slot in self._places:
@@ -76,42 +95,19 @@ class Flat:
         for p in self.params:
             p._changed_at = now
 
-    def forget_used(self) -> None:
-        """Let go of the gradients of the last step."""
-        self.used = [None] * len(self.params)
+    def __getstate__(self) -> Any:  # for copy and pickle, which would make copies of the views
+        return self.params, self.recall()
 
-    def regrouped(self) -> list[Flat]:
-        """The same parameters in Flats of those that belong together now; itself if they all do."""
-        groups: dict[Any, list[Tensor]] = {}
-        for p in self.params:
-            groups.setdefault((p._grad is None, p._data.dtype), []).append(p)
-        if len(groups) == 1 and self.params[0]._data.dtype == self.theta.dtype:
-            return [self]
-        return [self._only(params) for params in groups.values()]
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(*state)  # type: ignore[misc]
 
-    def _only(self, params: list[Tensor]) -> Flat:
-        flat = Flat(params)
-        place_of = {p: place for place, p in enumerate(self.params)}
-        places = [place_of[p] for p in params]
-        flat.step = self.step
-        flat.used = [self.used[place] for place in places]
-        for name, vector in self.memories.items():
-            old = self.shaped(vector)
-            flat.remember(name, [old[place] for place in places])
-        return flat
 
-    def remember(self, name: str, arrays: Iterable[Any]) -> None:
-        """Fill the vector of this name with one array for each parameter."""
-        for part, array in zip(self.shaped(self.memory(name)), arrays):
-            part[...] = array
-
-    def recall(self) -> list[dict[str, Any]]:
-        """What is remembered about each parameter: copies of its parts of the vectors, and the number of steps."""
-        states: list[dict[str, Any]] = [{"step": self.step} if self.step else {} for _ in self.params]
-        for name, vector in self.memories.items():
-            for state, part in zip(states, self.shaped(vector)):
-                state[name] = part.copy()
-        return states
+def flattened(params: list[Any], states: Sequence[dict[str, Any]]) -> list[Flat]:
+    """Flats of the parameters that belong together: of one dtype, with as many steps, all or none with a gradient."""
+    groups: dict[Any, list[Any]] = {}
+    for p, state in zip(params, states):
+        groups.setdefault((p._grad is None, p.dtype, state.get("step"), tuple(state)), []).append((p, state))
+    return [Flat([p for p, _ in group], [state for _, state in group]) for group in groups.values()]
 
 
 def _adopt(p: Any, values: np.ndarray, slot: np.ndarray) -> None:

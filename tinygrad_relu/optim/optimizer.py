@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .flat import Flat
+from .flat import Flat, flattened
 
 __all__ = ["Optimizer"]
 
@@ -90,7 +90,7 @@ class Optimizer:
         options = {key: _checked_option(name, key, value, self.defaults) for key, value in options.items()}
         self.check(options)
         self.param_groups.append({"params": params, **options})
-        self._flats.append(_flattened(params))
+        self._flats.append(flattened(params, [{}] * len(params)))
 
     def check(self, options: dict[str, Any]) -> None:
         """Raise ValueError for options that do not go together."""
@@ -125,7 +125,6 @@ class Optimizer:
         """Forget the gradients of all parameters: each ``grad`` is None again."""
         for flats in self._flats:
             for flat in flats:
-                flat.forget_used()
                 for p in flat.params:
                     p._grad = None
 
@@ -177,7 +176,7 @@ class Optimizer:
         ]
         for i, group in enumerate(self.param_groups):
             group.update(options[i])
-            self._flats[i] = _flattened(group["params"], remembered[i])
+            self._flats[i] = flattened(group["params"], remembered[i])
 
     def __repr__(self) -> str:
         lines = [type(self).__name__ + "("]
@@ -187,25 +186,11 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _flattened(params: list[Any], states: Iterable[dict[str, Any]] = ()) -> list[Flat]:
-    """Flats of the parameters that belong together: of one dtype, and with the same number of steps."""
-    groups: dict[Any, list[Any]] = {}
-    for p, state in zip(params, states or [{}] * len(params)):
-        groups.setdefault((p.dtype, state.get("step", 0), tuple(state)), []).append((p, state))
-    flats = []
-    for (_, step, names), members in groups.items():
-        flat = Flat([p for p, _ in members])
-        flat.step = step
-        for name in names:
-            if name != "step":
-                flat.remember(name, [state[name] for _, state in members])
-        flats.append(flat)
-    return flats
-
-
 def _split(flats: list[Flat], flat: Flat) -> list[Flat]:
     """Put Flats that can step, or rest, as a whole in the place of one that cannot; those that have gathered."""
-    parts = flat.regrouped()
+    if all(p._grad is None for p in flat.params):
+        return []  # it rests as it is
+    parts = flattened(flat.params, flat.recall())
     place = flats.index(flat)
     flats[place : place + 1] = parts
     return [part for part in parts if part.gather()]
