@@ -15,7 +15,7 @@ import pytest
 
 import tinygrad_relu as tg
 from tinygrad_relu import cli, data
-from tinygrad_relu.__main__ import main
+from tinygrad_relu.__main__ import _termination_as_an_exception, main
 
 ALWAYS = {"model.npz", "metrics.csv", "dead_units.txt", "summary.json"}
 MAYBE = {"curves.png", "decision.png", "graph.dot", "graph.svg"}
@@ -318,8 +318,11 @@ def test_help_names_every_option_and_file():
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize(("sent", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_leaves_nothing_behind(sent, status):
+    def heed():  # what runs in the background of a shell may have been told to ignore it
+        signal.signal(getattr(signal, sent), signal.SIG_DFL)
+
     running = subprocess.Popen(command("train", "--epochs", "100000", "--out", "runs/long"), env=ENVIRONMENT,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # fmt: skip
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)  # fmt: skip
     deadline = time.monotonic() + 60
     while not os.path.isdir("runs") and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -329,3 +332,14 @@ def test_a_signal_leaves_nothing_behind(sent, status):
     _, err = running.communicate(timeout=60)
     assert running.returncode == status and err.count("\n") == 1 and "nothing was written" in err
     assert os.listdir() == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals as on Unix")
+def test_under_nohup_a_hangup_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with _termination_as_an_exception():
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

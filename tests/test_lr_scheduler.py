@@ -163,7 +163,8 @@ def test_one_cycle_needs_a_momentum_and_ends():
     with pytest.raises(ValueError, match="Adagrad has no momentum to cycle; give cycle_momentum=False"):
         lr_scheduler.OneCycleLR(optim.Adagrad([nn.Parameter([1.0])]), 0.1, 10)
     scheduler = lr_scheduler.OneCycleLR(plain(), 0.1, total_steps=3)
-    scheduler.step()
-    scheduler.step()
-    with pytest.raises(ValueError, match="the cycle is over after 2 steps"):
+    for _ in range(3):  # as many calls as batches, as in PyTorch; the rate after the last one stays
+        scheduler.step()
+    assert scheduler.get_last_lr() == pytest.approx([0.1 / 25 / 1e4])
+    with pytest.raises(ValueError, match="the cycle is over after 3 steps"):
         scheduler.step()

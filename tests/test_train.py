@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_relu as tg
-from tinygrad_relu import data, nn, optim
+from tinygrad_relu import data, nn, optim, plots
 
 
 def moons(n=200):
@@ -352,3 +352,53 @@ def test_smooth_activations_have_no_dead_units():
     assert report.layers == [] and "no layer" in repr(report)
     with pytest.raises(ValueError, match="must have rows"):
         tg.dead_units(nn.Linear(2, 2), np.ones((0, 2)))
+
+
+# ---------------------------------------------------------------------- what would silently do nothing
+
+
+def test_an_optimizer_or_a_schedule_of_another_model_is_refused():
+    X, y = data.moons(40, seed=0)
+    model = nn.MLP(2, [4], 2)
+    other = optim.SGD(nn.MLP(2, [4], 2).parameters(), lr=0.1)
+    with pytest.raises(ValueError, match="none of this model's parameters"):
+        tg.fit(model, X, y, optimizer=other)
+    with pytest.raises(ValueError, match="the scheduler is one of another optimizer"):
+        tg.fit(model, X, y, scheduler=optim.lr_scheduler.StepLR(other, 1))
+
+
+def test_a_callback_stops_with_numpys_true_too():
+    X, y = data.moons(40, seed=0)
+    stop = lambda history: history["accuracy"][-1] >= 0  # noqa: E731  # a numpy.bool
+    assert len(tg.fit(nn.MLP(2, [4], 2), X, y, epochs=9, callback=stop)) == 1
+    assert len(tg.fit(nn.MLP(2, [4], 2), X, y, epochs=3, callback=len)) == 3  # 1 is not True
+
+
+def test_a_class_of_optimizers_and_a_schedule_over_all_epochs():
+    X, y = data.moons(40, seed=0)
+    history = tg.fit(
+        nn.MLP(2, [4], 2), X, y, optimizer=optim.SGD, lr=0.1, epochs=5,
+        scheduler=lambda optimizer: optim.lr_scheduler.OneCycleLR(
+            optimizer, 0.2, total_steps=5, cycle_momentum=False
+        ),
+    )  # fmt: skip
+    assert len(history) == 5 and history["lr"].argmax() == 1
+
+
+def test_batch_norm_gets_no_single_row_that_is_left_over():
+    X, y = data.moons(65, seed=0)
+    assert len(tg.fit(nn.MLP(2, [4], 2, batch_norm=True), X, y, batch_size=32, epochs=2)) == 2
+
+
+def test_a_number_too_large_for_the_model_is_refused():
+    X, y = np.full((4, 2), 1e300), np.array([0, 1, 0, 1])
+    with pytest.raises(ValueError, match="there is inf in row 0, column 0"):
+        tg.fit(nn.MLP(2, [4], 2), X, y)
+
+
+def test_a_column_that_never_changes_can_be_drawn_too():
+    pytest.importorskip("matplotlib")
+    X = np.array([[0.0, 1e6], [1.0, 1e6]], np.float32)
+    figure = plots.decision_boundary(lambda points: (points[:, 0] > 0.5).astype(int), X, np.array([0, 1]))
+    low, high = figure.axes[0].get_ylim()
+    assert low < 1e6 < high

@@ -12,7 +12,7 @@ import tinygrad_relu as tg
 from tinygrad_relu.tensor import Tensor
 
 STUB = Path(tg.__file__).with_name("_methods.pyi")
-HEADER = '''"""Tensor's methods and operators, as `register` attaches them; written and checked by tests/test_types.py."""
+HEADER = '''"""Tensor's methods and operators, as `register` attaches them; tests/test_types.py writes this file and checks it."""
 
 from typing import Any
 

@@ -124,18 +124,26 @@ class _Terminated(BaseException):
 
 @contextmanager
 def _termination_as_an_exception() -> Iterator[None]:
-    """Let these signals clean up as Ctrl-C does. Only the main thread can ask for that."""
+    """Let these signals clean up as Ctrl-C does, unless they are ignored, as under nohup.
+
+    Only the main thread can ask for that.
+    """
 
     def terminate(number: int, frame: object) -> NoReturn:
         raise _Terminated(number)
 
-    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
-    before = {name: signal.signal(getattr(signal, name), terminate) for name in names if hasattr(signal, name)}
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        wanted = []
+    before = {number: signal.getsignal(number) for number in wanted}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     try:
+        for number in before:
+            signal.signal(number, terminate)
         yield
     finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(message: str, status: int) -> int:

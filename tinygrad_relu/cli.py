@@ -255,9 +255,9 @@ def _draw_graph(folder: Path, run: _Run) -> list[str]:
     if shutil.which("dot") is None:
         return ["no graph.svg: it needs the program dot, of Graphviz; any viewer of DOT text shows graph.dot"]
     try:
-        (folder / "graph.svg").write_bytes(dot.pipe(format="svg"))
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        return [f"no graph.svg: the program dot failed: {' '.join(str(error).split())[:200]}"]
+        (folder / "graph.svg").write_bytes(dot.pipe(format="svg", quiet=True))
+    except (OSError, RuntimeError, subprocess.SubprocessError):
+        return ["no graph.svg: the program dot failed; other viewers of DOT text may show graph.dot"]
     return []
 
 

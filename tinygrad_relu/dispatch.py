@@ -16,7 +16,8 @@ from .tensor import Tensor
 
 # These answer with a shape, a truth or a count, or with a new constant: no gradient is lost.
 _CONSTANT_RESULTS = {
-    np.shape, np.ndim, np.size, np.result_type, np.shares_memory, np.may_share_memory,
+    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj,
+    np.shares_memory, np.may_share_memory, np.searchsorted,
     np.allclose, np.isclose, np.array_equal, np.array_equiv, np.count_nonzero, np.nonzero, np.argwhere,
     np.argsort, np.unique, np.bincount, np.histogram, np.array2string, np.array_repr, np.array_str,
     np.zeros_like, np.ones_like, np.empty_like, np.full_like,
@@ -42,7 +43,7 @@ def _array_function(self: Tensor, func: Any, types: Any, args: tuple, options: d
         return function(*args, **options)
     if func in _CONSTANT_RESULTS:
         return func(*_unwrapped(args), **{name: _unwrapped(value) for name, value in options.items()})
-    raise _unknown(func.__name__)
+    raise _unknown(f"{func.__module__}.{func.__name__}".removeprefix("numpy."))
 
 
 def _into_an_array(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any]) -> Any:

@@ -32,14 +32,13 @@ def grad(
     >>> slope, tg.grad(slope, x)
     (Tensor(27., op=multiply), (Tensor(18.),))
     """
-    if isinstance(outputs, Tensor) and not (isinstance(grad_outputs, tuple) and len(grad_outputs) == 1):
-        grad_outputs = (grad_outputs,)
     outputs, inputs = _as_tuple(outputs, "grad: outputs"), _as_tuple(inputs, "grad: inputs")
-    weights = (None,) * len(outputs) if grad_outputs is None else _as_tuple(grad_outputs, None)
+    weights = (None,) * len(outputs) if grad_outputs is None else _one_for_each(grad_outputs, outputs)
     if len(weights) != len(outputs):
         raise ValueError(f"grad: got {len(weights)} grad_outputs for {len(outputs)} outputs; give one for each")
-    for tensor in (*outputs, *inputs):
-        tensor._must_require_grad("grad")
+    for what, tensors in (("output", outputs), ("input", inputs)):
+        for i, tensor in enumerate(tensors):
+            tensor._must_require_grad(f"grad of {what} {i}")
     starts = [output._starting_gradient(weight, create_graph) for output, weight in zip(outputs, weights)]
     keep = create_graph if retain_graph is None else retain_graph
     found = graph.backward_pass(outputs, starts, inputs=inputs, create_graph=create_graph, retain_graph=keep)
@@ -167,8 +166,8 @@ def _fresh(inputs, keep_graph: bool = False) -> tuple[Tensor, ...]:
     if not isinstance(inputs, (list, tuple)):
         inputs = (inputs,)
     tensors = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in inputs)
-    if keep_graph:
-        return tuple(x if x.requires_grad else Tensor(x, requires_grad=True) for x in tensors)
+    if keep_graph:  # a node for each place, even if one tensor stands in two of them
+        return tuple(x.reshape(x.shape) if x.requires_grad else Tensor(x, requires_grad=True) for x in tensors)
     return tuple(Tensor(x, requires_grad=True, name=x.name) for x in tensors)
 
 
@@ -179,7 +178,7 @@ def _stacked(rows: list[Tensor], shape: tuple[int, ...], like: Tensor) -> Tensor
 
 
 def _as_directions(v, inputs: Sequence[Tensor], caller: str) -> tuple[Any, ...]:
-    directions = tuple(v) if isinstance(v, (list, tuple)) and len(inputs) > 1 else (v,)
+    directions = _one_for_each(v, inputs)
     if len(directions) != len(inputs):
         raise ValueError(f"{caller}: got {len(directions)} directions for {len(inputs)} inputs; give one for each")
     tensors = tuple(d if isinstance(d, Tensor) else Tensor(d, dtype=x.dtype) for d, x in zip(directions, inputs))
@@ -189,10 +188,23 @@ def _as_directions(v, inputs: Sequence[Tensor], caller: str) -> tuple[Any, ...]:
     return tensors
 
 
-def _as_tuple(value, what: str | None) -> tuple[Any, ...]:
+def _one_for_each(value, tensors: Sequence[Tensor]) -> tuple[Any, ...]:
+    """A sequence with an item for each tensor as a tuple; for a single tensor the item may stand alone."""
+    if not isinstance(value, (list, tuple)):
+        return (value,)
+    if len(tensors) != 1:
+        return tuple(value)
+    # For a tensor of shape (2,) both [1.0, 2.0] and [[1.0, 2.0]] are clear.
+    holds_it = len(value) == 1 and (
+        value[0] is None or isinstance(value[0], Tensor) or np.shape(value[0]) == tensors[0].shape
+    )
+    return tuple(value) if holds_it else (value,)
+
+
+def _as_tuple(value, what: str) -> tuple[Tensor, ...]:
     values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     for x in values:
-        if what and not isinstance(x, Tensor):
+        if not isinstance(x, Tensor):
             raise TypeError(f"{what} must be a Tensor or a sequence of Tensors, got {type(x).__name__}")
     return values
 

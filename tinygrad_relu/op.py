@@ -101,10 +101,9 @@ class Op:
             if not _is_finite(result):
                 array = np.asarray(getattr(result, "_data", result))
                 index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-                raise FloatingPointError(
-                    f"{self.name}: the {when} pass made {array[index]} at index {index} out of inputs that are all "
-                    f"finite{self.line and ', at ' + self.line}. {self.error('', given)[len(self.name) + 4:]}"
-                )
+                place = f", at {self.line}" if self.line else ""
+                message = f"the {when} pass made {array[index]} at index {index} out of finite inputs{place}"
+                raise FloatingPointError(self.error(message, given))
 
 
 def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:

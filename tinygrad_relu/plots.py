@@ -76,8 +76,8 @@ def decision_boundary(
     if X.ndim != 2 or X.shape[1] != 2:
         raise ValueError(f"decision_boundary: only points in the plane can be drawn, X has shape {X.shape}")
     names = classes or [str(i) for i in range(int(y.max()) + 1)]
-    low, high = X.min(axis=0), X.max(axis=0)
-    margin = 0.08 * (high - low) + 1e-6
+    low, high = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+    margin = np.where(high > low, 0.08 * (high - low), 1 + 0.01 * abs(high))  # a constant column gets some room too
     xs, ys = (np.linspace(a, b, 300) for a, b in zip(low - margin, high + margin))
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(X.dtype)
     ground = np.asarray(predict_classes(grid)).reshape(len(ys), len(xs))

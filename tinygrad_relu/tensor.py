@@ -41,7 +41,9 @@ class Tensor(Methods):
     Tensor([2., 0., 6.])
     """
 
-    __slots__ = ("_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "_changed_at", "op", "name", "__weakref__")
+    __slots__ = (
+        "_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "_changed_at", "op", "name", "__weakref__",
+    )  # fmt: skip
 
     _data: Any  # an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
     _grad: Any  # an array, or a Tensor once somebody has asked for `grad`

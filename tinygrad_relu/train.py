@@ -31,7 +31,7 @@ def fit(
     y,
     *,
     loss: Callable[..., Any] | None = None,
-    optimizer: str | optim.Optimizer | None = None,
+    optimizer: str | type[optim.Optimizer] | optim.Optimizer | None = None,
     lr: float | None = None,
     epochs: int = 20,
     batch_size: int = 32,
@@ -47,8 +47,8 @@ def fit(
     ``loss``: called with outputs and labels. Left out, it is ``cross_entropy`` for integer labels (0 to the number
     of outputs - 1) and ``mse_loss`` for floats. A model with one output for each row gets labels of that shape,
     as floats.
-    ``optimizer``: one that is set up, or a name such as ``"sgd"``; ``"adam"`` if left out. ``lr`` is its learning
-    rate, that of its class if left out.
+    ``optimizer``: one that is set up, or a class such as ``optim.SGD`` or its name ``"sgd"``; ``"adam"`` if left
+    out. ``lr`` is then its learning rate, that of its class if left out.
     ``validation``: the share of the rows to keep for validation, or a pair ``(X, y)``.
     ``patience``: stop when the validation loss (without validation, the loss) has not improved for so many
     epochs. The weights of the best epoch are then brought back, also when all epochs were run.
@@ -79,6 +79,10 @@ def fit(
     stepper = _make_optimizer(model, optimizer, lr)
     if callable(scheduler) and not hasattr(scheduler, "step"):
         scheduler = scheduler(stepper)
+    if getattr(scheduler, "optimizer", stepper) is not stepper:
+        raise ValueError("fit: the scheduler is one of another optimizer, and would change nothing here")
+    # A single row that is left over teaches batch norm nothing; it comes with others in the next epoch.
+    drop_last = len(X) > batch_size and len(X) % batch_size == 1 and _has(model, nn.BatchNorm1d)
 
     history = History(monitor="loss" if X_val is None else "val_loss")
     best = None
@@ -87,7 +91,7 @@ def fit(
     with _progress(epochs, progress) as show, np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(1, epochs + 1):
             row: dict[str, float] = {"epoch": epoch, "lr": float(stepper.param_groups[0]["lr"])}
-            rows = batches(X, y, batch_size, seed=int(rng.integers(2**32)))
+            rows = batches(X, y, batch_size, seed=int(rng.integers(2**32)), drop_last=drop_last)
             row.update(_train(model, criterion, stepper, rows, epoch).named("loss", "accuracy"))
             if X_val is not None:
                 row.update(_evaluate(model, criterion, X_val, y_val, batch_size).named("val_loss", "val_accuracy"))
@@ -98,9 +102,10 @@ def fit(
                 best = model.state_dict()
             if scheduler is not None:
                 _advance(scheduler, row[history.monitor])
-            if (callback is not None and callback(history) is True) or (
-                patience is not None and epoch - history.best_epoch >= patience
-            ):
+            asked_to_stop = callback(history) if callback is not None else None
+            if isinstance(asked_to_stop, (bool, np.bool_)) and asked_to_stop:
+                break
+            if patience is not None and epoch - history.best_epoch >= patience:
                 break
     if best is not None:
         model.load_state_dict(best)
@@ -381,7 +386,7 @@ def _checked(model, X, y, loss, called: str = "X") -> tuple[np.ndarray, np.ndarr
 
 def _with_validation(model, X, y, validation: Any, loss, rng: np.random.Generator) -> tuple[Any, Any, Any, Any]:
     """The rows to train on and those for validation: a share of them, a pair that was given, or None."""
-    if isinstance(validation, tuple):
+    if isinstance(validation, (tuple, list)):
         if len(validation) != 2:
             raise ValueError(f"fit: validation is a share of the rows or a pair (X, y), got {len(validation)} things")
         return X, y, *_checked(model, validation[0], validation[1], loss, called="validation X")
@@ -395,12 +400,17 @@ def _as_input(model, X, called: str = "predict: X") -> np.ndarray:
     X = _as_array(X)
     if not X.ndim or X.dtype.kind not in "fiub":
         raise ValueError(f"{called} must be an array of numbers with one row for each example, got {X.shape} {X.dtype}")
-    if X.dtype.kind == "f":
-        _check_finite(called, X)
-    elif any(isinstance(module, nn.Embedding) for module in model.modules()):
+    if X.dtype.kind != "f" and _has(model, nn.Embedding):
         return X  # the numbers of words, say, which are looked up and not computed with
     first = next(iter(model.parameters()), None)
-    return X if first is None else X.astype(first.dtype, copy=False)
+    with np.errstate(over="ignore"):  # 1e300 becomes an infinite float32, and is refused as such
+        converted = X if first is None else X.astype(first.dtype, copy=False)
+    _check_finite(called, converted)
+    return converted
+
+
+def _has(model, kind: type[nn.Module]) -> bool:
+    return any(isinstance(module, kind) for module in model.modules())
 
 
 def _as_array(x: Any) -> np.ndarray:
@@ -445,9 +455,14 @@ def _default_loss(y: np.ndarray) -> Callable[..., Any]:
 
 def _make_optimizer(model, optimizer, lr: float | None) -> Any:
     if optimizer is None or isinstance(optimizer, str):
-        return optimizer_class(optimizer or "adam")(model.parameters(), **({} if lr is None else {"lr": lr}))
+        optimizer = optimizer_class(optimizer or "adam")
+    if isinstance(optimizer, type):
+        return optimizer(model.parameters(), **({} if lr is None else {"lr": lr}))
     if lr is not None:
         raise ValueError("fit: lr is for an optimizer given by name; this one has its own learning rate already")
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError("fit: the optimizer has none of this model's parameters; make it with model.parameters()")
     return optimizer
 
 

@@ -19,6 +19,7 @@ import argparse  # noqa: E402
 import importlib.util  # noqa: E402
 import statistics  # noqa: E402
 import time  # noqa: E402
+from itertools import pairwise  # noqa: E402
 
 import numpy as np  # noqa: E402
 
@@ -34,7 +35,7 @@ def make_problem(sizes, batch):
     rng = np.random.default_rng(0)
     layers = [
         ((rng.normal(size=(n, m)) * np.sqrt(2 / m)).astype(np.float32), np.zeros(n, np.float32))
-        for m, n in zip(sizes, sizes[1:])
+        for m, n in pairwise(sizes)
     ]
     return layers, rng.normal(size=(batch, sizes[0])).astype(np.float32), rng.integers(sizes[-1], size=batch)
 
@@ -58,7 +59,7 @@ def this_engine(sizes, layers, X, y):
 def experts_numpy(sizes, layers, X, y):
     """Backpropagation as an expert writes it: no allocation, all parameters in one vector, all gradients in another."""
     n = len(X)
-    shapes = [shape for m, k in zip(sizes, sizes[1:]) for shape in ((m, k), (k,))]
+    shapes = [shape for m, k in pairwise(sizes) for shape in ((m, k), (k,))]
     count = sum(int(np.prod(s)) for s in shapes)
     theta, grad, change = (np.zeros(count, np.float32) for _ in range(3))
 
@@ -115,7 +116,7 @@ def pytorch(sizes, layers, X, y):
 
     torch.set_num_threads(1)
     modules = []
-    for m, k in zip(sizes, sizes[1:]):
+    for m, k in pairwise(sizes):
         modules += [torch.nn.Linear(m, k), torch.nn.ReLU()]
     model = torch.nn.Sequential(*modules[:-1])
     with torch.no_grad():

@@ -168,7 +168,7 @@ class MLP(Sequential):
         dropout: float = 0.0,
         batch_norm: bool = False,
     ):
-        hidden = [hidden] if isinstance(hidden, int) else hidden
+        hidden = [hidden] if isinstance(hidden, (int, np.integer)) else hidden
         widths = [_positive("MLP", "in_features", in_features)]
         widths += [_positive("MLP", "each width in hidden", width) for width in hidden]
         _positive("MLP", "out_features", out_features)

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ..op import Op, function, register
+from .arithmetic import as_floats
 from .linalg import ones
 
 __all__ = [
@@ -86,7 +87,7 @@ class PReLU(Op):
             raise ValueError(f"expected one weight or one for each of the {channels} channels (axis 1 of x)")
         self.positive = np.greater(x, 0)
         # Only with channels in the middle does broadcasting need help, and then its gradient does too.
-        self.others = tuple(i for i in range(np.ndim(x)) if i != 1) if np.size(weight) > 1 else ()
+        self.others = tuple(i for i in range(np.ndim(x)) if i != 1) if np.size(weight) != 1 else ()
         return np.where(self.positive, x, x * self._along_channels(weight))
 
     def _along_channels(self, weight):
@@ -248,6 +249,7 @@ class Sigmoid(Op):
     """
 
     def forward(self, x):
+        x = as_floats(x)
         # e**-|x| is at most 1; for x < 0 the fraction is widened by e**x.
         return np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x)))
 
@@ -293,6 +295,7 @@ class LogSigmoid(Op):
     """
 
     def forward(self, x):
+        x = as_floats(x)
         return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
     def backward(self, grad):
@@ -381,6 +384,7 @@ class HardSwish(Op):
     """
 
     def forward(self, x):
+        x = as_floats(x)
         self.off, self.linear = np.less_equal(x, -3), np.logical_not(np.less(x, 3))
         return x * np.clip(x + 3, 0, 6) / 6
 
@@ -536,6 +540,7 @@ class Softmax(Op):
 
     def forward(self, x, axis: int = -1):
         self.axis = axis
+        x = as_floats(x)
         e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
         return e / np.add.reduce(e, axis=axis, keepdims=True)
 
@@ -557,7 +562,7 @@ class LogSoftmax(Op):
 
     def forward(self, x, axis: int = -1):
         self.axis = axis
-        return log_of_softmax(x, axis)
+        return log_of_softmax(as_floats(x), axis)
 
     def backward(self, grad):
         return grad - np.exp(self.output) * np.add.reduce(grad, axis=self.axis, keepdims=True)
@@ -568,8 +573,8 @@ log_softmax = function(LogSoftmax)
 
 def log_of_softmax(x, axis: int):
     """The computation on arrays alone, for the losses that begin with it."""
+    if x.ndim == 2 and axis in (1, -1):  # short rows: NumPy is three times faster over columns, and BLAS at sums
+        shifted = x - np.maximum.reduce(x.T.copy(), axis=0)[:, None]
+        return shifted - np.log(np.dot(np.exp(shifted), ones(x.shape[1], x.dtype)))[:, None]
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    e = np.exp(shifted)
-    if axis in (-1, e.ndim - 1):  # a product with ones adds up rows in a third of the time
-        return shifted - np.log(np.dot(e, ones(e.shape[-1], e.dtype))[..., None])
-    return shifted - np.log(np.add.reduce(e, axis=axis, keepdims=True))
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))

@@ -19,6 +19,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+def as_floats(x):
+    """x itself, or its integers as floats: where they have no sign, negating or multiplying them wraps around."""
+    return x / 1 if hasattr(x, "dtype") and x.dtype.kind != "f" else x
+
+
 @register(numpy=np.add, operator="add")
 class Add(Op):
     """x + y. Both get the gradient as it is.
@@ -111,6 +116,16 @@ class Negative(Op):
 
 
 negative = function(Negative)
+
+
+@register(numpy=np.positive, operator="pos", method=False)
+def positive(x):
+    """+x is x itself.
+
+    >>> +Tensor([1.0, -2.0])
+    Tensor([ 1., -2.])
+    """
+    return x
 
 
 @register(numpy=np.power, operator="pow")
@@ -225,7 +240,7 @@ class Minimum(Op):
 minimum = function(Minimum)
 
 
-@register(numpy=np.clip)
+@register
 class Clip(Op):
     """x held between ``min`` and ``max``, either of which may be None. Slope 1 between and at the bounds, 0 outside.
 
@@ -245,6 +260,12 @@ class Clip(Op):
 
 
 clip = function(Clip)
+
+
+@register(numpy=np.clip, method=False)
+def _numpy_clip(x, a_min=None, a_max=None, *, min=None, max=None):
+    """np.clip, which has two names for each bound."""
+    return clip(x, a_min if min is None else min, a_max if max is None else max)
 
 
 @register(numpy=np.where, method=False)

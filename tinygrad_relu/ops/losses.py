@@ -21,15 +21,31 @@ __all__ = [
 
 
 class Loss(Op):
-    """What all losses share: the check of shapes, and the reduction on the way forward and back."""
+    """What all losses share: the check of prediction and target, and the reduction on the way forward and back."""
 
-    def same_shape(self, input, target) -> None:
-        """Raise ValueError unless both have the same shape."""
+    def matched(self, input, target):
+        """The target in the dtype of the prediction: integers and float64 there must not widen a float32 network.
+
+        ValueError unless both have the same shape, TypeError unless the prediction is of floats.
+        """
+        dtype = self.float_dtype(input)
         if np.shape(input) != np.shape(target):
             raise ValueError(
                 f"the prediction has shape {np.shape(input)} and the target {np.shape(target)}; they must be the same, "
                 "since broadcasting would compare each prediction with every target. Reshape one of them"
             )
+        return target.astype(dtype, copy=False) if dtype is not None and hasattr(target, "dtype") else target
+
+    @staticmethod
+    def float_dtype(input):
+        """The dtype of the prediction (None for a Python number), or TypeError: what is learned is never an integer."""
+        dtype = getattr(input, "dtype", None)
+        if dtype is not None and dtype.kind != "f":
+            raise TypeError(
+                f"expected a prediction of floats as the first argument, got {dtype}. "
+                "Convert it with .astype(np.float32), or exchange prediction and target"
+            )
+        return dtype
 
     def reduce(self, losses, reduction: str, count=None):
         """The losses as they are, their sum, or their mean over ``count`` (all of them if not given)."""
@@ -42,8 +58,8 @@ class Loss(Op):
         if reduction == "sum":
             return total
         count = np.size(losses) if count is None else count
-        self.scale = 1 / float(count) if count else math.nan
-        return total * self.scale
+        self.scale = 1 / float(count) if count else 0  # the mean of nothing is NaN, but no input has a part in it
+        return total * (self.scale if count else math.nan)
 
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -58,7 +74,7 @@ class MSELoss(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean"):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         return self.reduce(np.square(input - target), reduction)
 
     def backward(self, grad):
@@ -79,7 +95,7 @@ class L1Loss(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean"):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         return self.reduce(np.abs(input - target), reduction)
 
     def backward(self, grad):
@@ -102,7 +118,7 @@ class HuberLoss(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean", delta: float = 1.0):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         if delta <= 0:
             raise ValueError(f"expected delta > 0, got {delta}")
         self.delta = delta
@@ -129,7 +145,7 @@ class SmoothL1Loss(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean", beta: float = 1.0):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         if beta < 0:
             raise ValueError(f"expected beta >= 0, got {beta}")
         self.beta = beta
@@ -158,7 +174,7 @@ class HingeLoss(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean"):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         margin = input * target
         self.mask = np.greater_equal(margin, 1)
         return self.reduce(np.where(self.mask, 0, 1 - margin), reduction)
@@ -185,7 +201,7 @@ class BinaryCrossEntropy(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean"):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         if not np.all((input >= 0) & (input <= 1)):
             raise ValueError(
                 "expected probabilities between 0 and 1. Apply sigmoid first, or give the raw "
@@ -216,7 +232,7 @@ class BinaryCrossEntropyWithLogits(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean", pos_weight=None):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         self.extra = 0 if pos_weight is None else np.asarray(pos_weight, dtype=np.result_type(input)) - 1
         softplus_minus = np.log1p(np.exp(-np.abs(input))) + np.maximum(-input, 0)  # log(1 + e**-x)
         return self.reduce((1 - target) * input + (1 + self.extra * target) * softplus_minus, reduction)
@@ -245,7 +261,7 @@ class KLDiv(Loss):
     """
 
     def forward(self, input, target, reduction: str = "mean", log_target: bool = False):
-        self.same_shape(input, target)
+        target = self.matched(input, target)
         self.log_target = log_target
         if log_target:
             losses = np.exp(target) * (target - input)
@@ -279,6 +295,7 @@ class ClassLoss(Loss):
 
     def choose(self, input, target, weight, ignore_index: int, label_smoothing: float = 0.0):
         """Save how much each class counts in each example, in the shape of the input; return what a mean divides by."""
+        self.float_dtype(input)
         shape = input.shape
         axis = self.axis = 1 if len(shape) > 1 else 0
         classes, trailing = shape[axis], len(shape) - axis - 1

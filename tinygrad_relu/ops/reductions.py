@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..op import Op, function, register
+from .arithmetic import as_floats
 
 __all__ = [
     "all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
@@ -269,7 +270,7 @@ class LogSumExp(Op):
 
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
-        x = x if hasattr(x, "dtype") and x.dtype.kind == "f" else np.true_divide(x, 1)
+        x = as_floats(x)
         largest = _largest(x, axis=axis, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0)
         with np.errstate(divide="ignore", over="ignore"):  # log(0) = -inf and exp(1000) = inf are right
@@ -286,7 +287,7 @@ class LogSumExp(Op):
 logsumexp = function(LogSumExp)
 
 
-@register
+@register(numpy=np.linalg.vector_norm)
 class Norm(Op):
     """The length of the vector along ``axis``: sum(|x|ᵖ)^(1/p), where p is ``ord``; max|x| for ``ord=np.inf``.
 
@@ -310,7 +311,7 @@ class Norm(Op):
                 f"expected ord above 0, such as 1, 2 or np.inf; got {ord!r}. Norms of matrices are not here"
             )
         self.ord, self.axis, self.keepdims = float(ord), axis, keepdims
-        size = np.abs(x)
+        size = np.abs(as_floats(x))
         if ord == 2:
             result = np.sqrt(_add(size * size, axis=axis, keepdims=keepdims))
         elif ord == np.inf:

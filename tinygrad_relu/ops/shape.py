@@ -388,7 +388,7 @@ class Tile(Op):
         return (x,), {"reps": reps}
 
     def forward(self, x, reps: int | tuple[int, ...]):
-        self.reps = (reps,) if isinstance(reps, int) else tuple(reps)
+        self.reps = (int(reps),) if isinstance(reps, (int, np.integer)) else tuple(reps)
         return np.tile(x, self.reps)
 
     def backward(self, grad):

@@ -230,8 +230,8 @@ class OneCycleLR(LRScheduler):
 
     def _apply(self) -> None:
         t = self.last_epoch
-        if t >= self.total_steps:
-            raise ValueError(f"OneCycleLR: the cycle is over after {self.total_steps - 1} steps, this was step {t}")
+        if t > self.total_steps:
+            raise ValueError(f"OneCycleLR: the cycle is over after {self.total_steps} steps, this was step {t}")
         super()._apply()
         if self.cycle_momentum:
             momentum = self._at(t, self.max_momentum, self.base_momentum, self.max_momentum, self.max_momentum)
@@ -244,6 +244,7 @@ class OneCycleLR(LRScheduler):
     def _at(self, t: int, start: float, peak: float, start_again: float, end: float) -> float:
         """The value at t on the way from start to peak, with three phases back to the start, and to the end."""
         up, last = self.pct_start * self.total_steps - 1, self.total_steps - 1
+        t = min(t, last)  # the call after the last batch, whose rate nobody uses
         if self.three_phase:
             phases = [(up, start, peak), (2 * up, peak, start_again), (last, start_again, end)]
         else:
