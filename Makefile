@@ -50,12 +50,12 @@ test-torch: .venv/with-demo .venv/with-test .venv/with-torch
 
 lint: .venv/with-lint
 	$(PY) -m ruff check $(RUFF) $(RULES) .
-	$(PY) -m ruff format $(RUFF) --check .
+	$(PY) -m ruff format $(RUFF) --exclude "*.pyi" --check .
 	$(PY) -m mypy
 
 lint-fix: .venv/with-lint
 	$(PY) -m ruff check $(RUFF) $(RULES) --fix .
-	$(PY) -m ruff format $(RUFF) .
+	$(PY) -m ruff format $(RUFF) --exclude "*.pyi" .
 
 bench: .venv/with-demo
 	$(PY) examples/bench/train_step.py

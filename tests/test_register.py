@@ -121,3 +121,70 @@ def test_the_names_that_editors_find_are_those_that_are_registered():
     for name in names:
         module = inspect.getmodule(tg.registry[name])
         assert getattr(module, name) is tg.registry[name].function, f"{name} has no line of its own in its module"
+
+
+@pytest.mark.parametrize("result", [None, [1.0], (1.0, 2.0), "text", Tensor([1.0])])
+def test_a_forward_that_returns_no_array_is_told_so(result):
+    @tg.register
+    class Odd(tg.Op):
+        def forward(self, x):
+            return result
+
+    try:
+        with pytest.raises(TypeError, match="odd: forward must return one array or number"):
+            tg.odd(Tensor([1.0]))
+    finally:
+        tg.unregister("odd")
+
+
+def test_python_numbers_and_any_number_of_inputs_will_do():
+    @tg.register
+    class Total(tg.Op):
+        def forward(self, *xs, scale=1.0):
+            self.scale = scale
+            return float(sum(x.sum() for x in xs)) * scale
+
+        def backward(self, grad):
+            return tuple(np.ones_like(x) * grad * self.scale for x in self.inputs)
+
+    x, y = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+    try:
+        total = tg.total(x, y, scale=2.0)
+        total.backward()
+        assert total.item() == 12 and total.dtype == np.float32
+        assert x.grad.tolist() == [2, 2] and y.grad.tolist() == [2]
+    finally:
+        tg.unregister("total")
+
+
+def test_built_in_operators_and_numpy_functions_cannot_be_taken_over():
+    for options in ({"operator": "add"}, {"numpy": np.exp}):
+        with pytest.raises(ValueError, match=r"taken already|answered by"):
+
+            @tg.register(**options)
+            class Mine(tg.Op):
+                def forward(self, x, y):
+                    return x
+
+    assert "mine" not in tg.registry and (Tensor([1.0]) + 1).tolist() == [2.0]
+
+
+def test_a_rule_that_writes_into_the_incoming_gradient_is_caught_under_detect_anomaly():
+    """The seminar note's own backward: it corrupts x + relu(x)."""
+
+    @tg.register
+    class NoteReLU(tg.Op):
+        def forward(self, x):
+            self.mask = x <= 0
+            return np.where(self.mask, 0, x)
+
+        def backward(self, grad):
+            grad[self.mask] = 0
+            return grad
+
+    try:
+        x = Tensor([-1.0, 2.0], requires_grad=True)
+        with tg.detect_anomaly(), pytest.raises(ValueError, match="note_relu: its backward rule failed"):
+            (x + tg.note_relu(x)).backward([1.0, 1.0])
+    finally:
+        tg.unregister("note_relu")

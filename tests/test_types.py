@@ -1,6 +1,6 @@
 """What editors and type checkers know about Tensor's methods is what `register` attaches when the program runs.
 
-    python tests/test_types.py      # writes tinygrad_relu/_methods.pyi anew, after an op has come or gone
+python tests/test_types.py      # writes tinygrad_relu/_methods.pyi anew, after an op has come or gone
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tinygrad_relu as tg
 from tinygrad_relu.tensor import Tensor
 
 STUB = Path(tg.__file__).with_name("_methods.pyi")
-HEADER = '''"""Tensor's methods and operators, as `register` attaches them; tests/test_types.py writes this file and checks it."""
+HEADER = '''"""Tensor's methods and operators, as `register` attaches them; written by tests/test_types.py."""
 
 from typing import Any
 

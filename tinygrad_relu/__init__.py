@@ -19,7 +19,7 @@ from .mode import (
     no_grad,
     set_default_dtype,
 )
-from .op import Op, register, registry, unregister
+from .op import Op, _nearest, register, registry, unregister
 from .ops import *  # noqa: F403
 from .random import manual_seed
 from .serialize import load, save
@@ -31,4 +31,4 @@ def __getattr__(name: str):
     """Ops that a user registers are found here too: after ``@tg.register class Cube``, ``tg.cube`` is its function."""
     if name in registry:
         return registry[name].function
-    raise AttributeError(f"module 'tinygrad_relu' has no attribute {name!r}")
+    raise AttributeError(f"module 'tinygrad_relu' has no attribute {name!r}{_nearest(name, globals())}")

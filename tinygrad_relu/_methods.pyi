@@ -1,4 +1,4 @@
-"""Tensor's methods and operators, as `register` attaches them; tests/test_types.py writes this file and checks it."""
+"""Tensor's methods and operators, as `register` attaches them; written by tests/test_types.py."""
 
 from typing import Any
 

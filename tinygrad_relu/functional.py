@@ -39,7 +39,7 @@ def grad(
     for what, tensors in (("output", outputs), ("input", inputs)):
         for i, tensor in enumerate(tensors):
             tensor._must_require_grad(f"grad of {what} {i}")
-    starts = [output._starting_gradient(weight, create_graph) for output, weight in zip(outputs, weights)]
+    starts = [output._starting_gradient(weight, create_graph, "grad") for output, weight in zip(outputs, weights)]
     keep = create_graph if retain_graph is None else retain_graph
     found = graph.backward_pass(outputs, starts, inputs=inputs, create_graph=create_graph, retain_graph=keep)
     return tuple(_found(found, tensor, i, allow_unused) for i, tensor in enumerate(inputs))

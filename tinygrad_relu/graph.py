@@ -106,9 +106,12 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if watched:
             guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
+        if anomaly and type(grad) is np.ndarray:  # a rule that writes into the gradient of others is caught
+            grad = grad.view()
+            grad.flags.writeable = False
         try:
             contributions = rule.backward(grad)
-        except (TypeError, ValueError, IndexError) as error:
+        except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
             raise type(error)(f"{op.name}: its backward rule failed: {error}") from error
         if type(contributions) is not tuple:
             contributions = (contributions,)
@@ -198,5 +201,6 @@ def _run_hooks(node, grad, create_graph: bool):
                 f"register_hook: the hook {getattr(hook, '__name__', hook)!r} returned a gradient of shape "
                 f"{after.shape} for one of shape {before.shape}; return the same shape, or None to keep it."
             )
+        after = after if after.dtype == node.dtype else after.astype(node.dtype)
         grad = after if create_graph else after._data
     return grad

@@ -29,7 +29,7 @@ def _switched(record: bool | None = None, anomaly: bool | None = None) -> Iterat
         mode.state = before
 
 
-def no_grad():
+def no_grad(function=None):
     """Compute without recording a graph, in this thread only; a context manager and a decorator.
 
     >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
@@ -37,7 +37,7 @@ def no_grad():
     ...     print((w * 2).requires_grad)
     False
     """
-    return _switched(record=False)
+    return _switched(record=False) if function is None else _switched(record=False)(function)
 
 
 def enable_grad():

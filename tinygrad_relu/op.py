@@ -142,8 +142,11 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
         raise _explained(error, op, arrays) from error
     if not found:
         return data
-    if type(data) is np.ndarray and not data.ndim:
-        data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
+    if type(data) is np.ndarray:
+        if not data.ndim:
+            data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
+    elif not isinstance(data, np.generic):
+        data = _as_result(data, op, arrays)
     record, anomaly = mode.state
     if anomaly:
         op.line = _users_line()
@@ -177,10 +180,20 @@ def _to_operand(x: Any, cls: type[Op]) -> Any:
     elif hasattr(x, "__array_ufunc__"):  # arrays of other makes
         return x
     else:
-        raise TypeError(f"{cls.name}: expected a Tensor, an array or a number, got {_described(x)}")
+        hint = "; ask for None with `is None`" if x is None else ""
+        raise TypeError(f"{cls.name}: expected a Tensor, an array or a number, got {_described(x)}{hint}")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{cls.name}: expected real numbers, got an array of dtype {array.dtype}")
     return array
+
+
+def _as_result(data: Any, op: Op, arrays: Any) -> Any:
+    """What a user's forward returned, if that is no array: a Python number will do, anything else is an error."""
+    if isinstance(data, np.ndarray):  # an array of a subclass
+        return np.asarray(data)
+    if type(data) in _NUMBERS:
+        return np.result_type(*arrays, data).type(data)
+    raise TypeError(op.error(f"forward must return one array or number, got {_described(data)}", arrays))
 
 
 def _explained(error: Exception, op: Op, arrays: Any) -> Exception:
@@ -232,10 +245,8 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     Raises ValueError if the name is taken, TypeError if there is no ``forward``. See ``tg.Op`` for an example.
     """
     if op is None:
-        return functools.partial(
-            register, name=name, numpy=numpy, operator=operator, aliases=aliases, method=method
-        )
-    numpy = numpy if isinstance(numpy, tuple) else (numpy,)
+        return functools.partial(register, name=name, numpy=numpy, operator=operator, aliases=aliases, method=method)
+    numpy = tuple(numpy) if isinstance(numpy, (tuple, list)) else (numpy,)
     if not isinstance(op, type):
         _attach(op, (op.__name__, *aliases) if method else (), numpy, operator)
         return op
@@ -246,6 +257,7 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     op.aliases = aliases
     for each in (op.name, *aliases):
         _refuse_clash(op, each, method)
+    _refuse_taken(numpy, operator)
     op.differentiable = op.backward is not Op.backward
     op.function = staticmethod(_make_function(op))
     op.freed = op()
@@ -266,7 +278,7 @@ def unregister(name: str) -> None:
     if name not in registry:
         raise KeyError(f"unregister: there is no op {name!r}{_nearest(name, registry)}")
     op = registry[name]
-    for each in (op.name, *op.aliases):
+    for each in dict.fromkeys((op.name, *op.aliases)):
         del registry[each]
     for attribute in [key for key, value in vars(Tensor).items() if getattr(value, "op", None) is op]:
         delattr(Tensor, attribute)
@@ -289,6 +301,16 @@ def _refuse_clash(op: type[Op], name: str, method: bool) -> None:
             f"register: Tensor has an attribute {name!r} already. "
             "Choose another name with @register(name=...), or give method=False."
         )
+
+
+def _refuse_taken(numpy: tuple, operator: str | None) -> None:
+    for each in numpy:
+        if not callable(each):
+            raise TypeError(f"register: numpy= takes NumPy functions such as np.exp, got {each!r}")
+        if each in numpy_functions:
+            raise ValueError(f"register: np.{each.__name__} is answered by {numpy_functions[each].__name__!r} already")
+    if operator and f"__{operator}__" in vars(Tensor):
+        raise ValueError(f"register: the operator {operator!r} of Tensor is taken already")
 
 
 def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str | None) -> None:
@@ -325,6 +347,7 @@ def _reflected(function: Any) -> Any:
 
     return functools.update_wrapper(reflected, function)
 
+
 def _make_function(op: type[Op]) -> Callable[..., Any]:
     """What is called by the op's name. Its signature and text are the op's, and its source is the class."""
     prepare = getattr(op, "arguments", None)  # where an op has its own way to tell inputs from options
@@ -345,7 +368,11 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
             args, options = _bind(op, names, arity, args, options)
         return apply(op, args, options)
 
-    function: Any = plain if prepare is None else prepared
+    def gathered(*args, **options):  # forward(self, *inputs): all that is given by place is an input
+        return apply(op, args, {name: _constant(op, name, value) for name, value in options.items()})
+
+    gathers = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    function: Any = prepared if prepare is not None else gathered if gathers else plain
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = op.__module__
     function.__doc__ = op.__doc__
@@ -371,7 +398,8 @@ def _bind(op: type[Op], names: list[str], arity: int, args: tuple, options: dict
 
 
 def _call_error(op: type[Op], error: Exception) -> Exception:
-    return type(error)(f"{op.name}: {error}. It is called as {op.name}{op.signature}")
+    message = str(error).removeprefix(f"{op.__name__}.arguments() ")
+    return type(error)(f"{op.name}: {message}. It is called as {op.name}{op.signature}")
 
 
 def _constant(op: type[Op], name: str, value: Any) -> Any:

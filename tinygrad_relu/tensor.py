@@ -243,6 +243,8 @@ class Tensor(Methods):
         Tensor(20.)
         """
         self._must_require_grad("register_hook")
+        if not callable(hook):
+            raise TypeError(f"register_hook: expected a function of the gradient, got {type(hook).__name__}")
         if self._hooks is None:
             self._hooks = {}
         return Handle(self._hooks, hook)
@@ -260,7 +262,8 @@ class Tensor(Methods):
 
         ``gradient`` is the gradient of the final result with respect to this tensor, of its shape; for a scalar
         it may be left out and is 1. ``retain_graph`` keeps the graph for a second call, ``create_graph`` records
-        the backward pass itself, for gradients of gradients.
+        the backward pass itself, for gradients of gradients; ``tg.grad`` then serves better, since a gradient that is
+        kept in ``grad`` with its graph is a cycle that only the garbage collector can free.
 
         Raises RuntimeError if nothing here requires a gradient, if the tensor is no scalar and no gradient is
         given, or if the graph was freed by an earlier call.
@@ -271,18 +274,18 @@ class Tensor(Methods):
         Tensor([ 2., 40.])
         """
         self._must_require_grad("backward")
-        start = self._starting_gradient(gradient, create_graph)
+        start = self._starting_gradient(gradient, create_graph, "backward")
         keep = create_graph if retain_graph is None else retain_graph
         found = graph.backward_pass([self], [start], create_graph=create_graph, retain_graph=keep)
         with _accumulating:
             for node, grad in found.items():
                 node._add_to_grad(grad)
 
-    def _starting_gradient(self, gradient, create_graph: bool):
+    def _starting_gradient(self, gradient, create_graph: bool, caller: str):
         if gradient is None:
             if self.size != 1:
                 raise RuntimeError(
-                    f"backward: a gradient can be left out only for a scalar, this tensor has shape {self.shape}. "
+                    f"{caller}: a gradient can be left out only for a scalar, this tensor has shape {self.shape}. "
                     "Reduce it first (.sum() or .mean()), or give gradient=, the weight of each element."
                 )
             if not create_graph and not self.ndim:
@@ -290,9 +293,11 @@ class Tensor(Methods):
             gradient = np.ones(self.shape)
         if not isinstance(gradient, Tensor):
             gradient = Tensor(gradient, dtype=self.dtype)
+        elif gradient.dtype != self.dtype:
+            gradient = gradient.astype(self.dtype)
         if gradient.shape != self.shape:
             raise RuntimeError(
-                f"backward: the gradient has shape {gradient.shape}, the tensor {self.shape}; they must be the same."
+                f"{caller}: the gradient has shape {gradient.shape}, the tensor {self.shape}; they must be the same."
             )
         return gradient if create_graph else gradient._data
 
@@ -340,10 +345,12 @@ class Tensor(Methods):
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise ValueError(
-                f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()"
-            )
+            raise ValueError(f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
         return bool(self._data)
+
+    def __format__(self, spec: str) -> str:
+        """``f"{loss:.3f}"`` formats the number in a tensor of one element; ``f"{t}"`` is the repr."""
+        return format(self.item(), spec) if spec else repr(self)
 
     def __float__(self) -> float:
         return float(self.item())
@@ -384,6 +391,8 @@ class Tensor(Methods):
                     f"{sign}: a leaf that requires a gradient cannot be changed while the graph is recorded. "
                     "Do it inside `with tg.no_grad():`, or write x = x + y for a new tensor."
                 )
+            if result.shape != self.shape:
+                raise ValueError(f"{sign}: the result would have shape {result.shape}, the tensor has {self.shape}")
             self._write(result._data)
             return self
         return result

@@ -26,9 +26,7 @@ def _binary(low=-3.0, high=3.0, kinks=None, low2=None, **options):
     draw = rng(2).uniform
     low2 = low if low2 is None else low2
     shapes = [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 2), ()), ((0, 3), (3,)), ((), ())]
-    samples = [
-        sample(np.array(draw(low, high, a)), np.array(draw(low2, high, b)), **options) for a, b in shapes
-    ]
+    samples = [sample(np.array(draw(low, high, a)), np.array(draw(low2, high, b)), **options) for a, b in shapes]
     if kinks:
         samples.append(sample(*(list(each) for each in kinks), kink=True, **options))
     return samples
@@ -88,8 +86,7 @@ SAMPLES = {
     "cosh": _unary(kinks=(0.0, nan)),
     "tanh": _unary(kinks=(0.0, 1e4, -1e4, inf, nan)),
     **{
-        name: _binary(kinks=_PAIRS)
-        for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+        name: _binary(kinks=_PAIRS) for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
     },
     "logical_and": _TRUTHS,
     "logical_or": _TRUTHS,

@@ -740,6 +740,7 @@ class LogicalAnd(Op):
     """
 
     def forward(self, x, y):
+        _must_be_booleans(x, y)
         return np.logical_and(x, y)
 
 
@@ -755,6 +756,7 @@ class LogicalOr(Op):
     """
 
     def forward(self, x, y):
+        _must_be_booleans(x, y)
         return np.logical_or(x, y)
 
 
@@ -770,10 +772,17 @@ class LogicalNot(Op):
     """
 
     def forward(self, x):
+        _must_be_booleans(x)
         return np.logical_not(x)
 
 
 logical_not = function(LogicalNot)
+
+
+def _must_be_booleans(*operands) -> None:
+    """& on integers means their bits to NumPy, and True to nobody: numbers are compared first."""
+    if any(np.result_type(x).kind != "b" for x in operands):
+        raise TypeError("expected booleans; compare numbers first, as in (x > 0) & (x < 1)")
 
 
 @register(name="isnan", numpy=np.isnan)
