@@ -113,13 +113,14 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     """
     arrays: Any = []
     parents: Any = []
-    found = required = scalars = theirs = False
+    found = scalars = theirs = False
+    required = 0  # how many of the inputs need a gradient
     for x in inputs:
         if isinstance(x, Tensor):
             arrays.append(x._data)
             found = True
             if x._requires_grad:
-                required = True
+                required += 1
                 parents.append(x)
                 continue
         elif type(x) in _NUMBERS:
@@ -156,8 +157,8 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     if theirs:  # an array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy
         arrays = [a.copy() if a is x and isinstance(x, np.ndarray) else a for x, a in zip(inputs, arrays)]
     op.arguments = inputs
-    op.parents = parents
-    op.inputs = arrays
+    op.parents = inputs if required == len(inputs) else tuple(parents)
+    op.inputs = tuple(arrays)  # the garbage collector looks through lists again and again, and soon leaves tuples be
     op.output = data
     op.time = guard.time
     if guard.watched:

@@ -18,6 +18,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 import argparse  # noqa: E402
 import importlib.util  # noqa: E402
 import statistics  # noqa: E402
+import sys  # noqa: E402
+import threading  # noqa: E402
 import time  # noqa: E402
 from itertools import pairwise  # noqa: E402
 
@@ -207,31 +209,49 @@ def train_networks(rounds):
 
 
 def scalar_chain(value, length=300):
-    """``b = b * a + a`` and so on, as people write it with micrograd."""
+    """A chain of scalar ops as people write it with micrograd, b = b * a + a and so on."""
     a = value(1.0)
     b = a
     for i in range(length):
         b = b * a + a if i % 2 else (b * 0.5).relu()
-    return b
+    return b, 2 * length
+
+
+def scalar_network(value, batch=100):
+    """The network of micrograd's demo on 100 points: 2-16-16-1, every weight a scalar of its own."""
+    rng = np.random.default_rng(0)
+    layers = [
+        [([value(w) for w in rng.uniform(-1, 1, m).tolist()], value(0.0)) for _ in range(n)]
+        for m, n in pairwise((2, 16, 16, 1))
+    ]
+    total, count = value(0.0), 0
+    for x in rng.normal(size=(batch, 2)).tolist():
+        for layer in layers:
+            outs = []
+            for weights, bias in layer:
+                out = bias
+                for w, xi in zip(weights, x):
+                    out = out + w * xi
+                outs.append(out if layer is layers[-1] else out.relu())
+                count += 2 * len(x) + (layer is not layers[-1])
+            x = outs
+        total, count = total + x[0], count + 1
+    return total, count
 
 
 def scalar_graphs(rounds):
-    print("\na chain of 600 scalar ops, forward and backward")
-
-    def ours():
-        scalar_chain(lambda v: tg.Tensor(v, requires_grad=True)).backward()
-
-    steps = {"tinygrad_relu": ours}
+    """Scalar graphs beside micrograd, which goes back by recursion and so needs a large stack."""
+    values = {"tinygrad_relu": lambda v: tg.Tensor(v, requires_grad=True)}
     if importlib.util.find_spec("micrograd"):
-        import sys
-
         from micrograd.engine import Value
 
-        sys.setrecursionlimit(10_000)  # it goes back by recursion
-        steps["micrograd"] = lambda: scalar_chain(Value).backward()
-    times = measure(steps, rounds, 5)
-    for name, value in times.items():
-        print(f"    {name:<18}{value / 600:>10.2f} µs a node{value / times['tinygrad_relu']:>10.2f} / ours")
+        values["micrograd"] = Value
+    for make, turns in ((scalar_chain, rounds), (scalar_network, 3)):
+        count = make(values["tinygrad_relu"])[1]
+        print(f"\n{make.__doc__.splitlines()[0]}: forward and backward of {count} ops")
+        times = measure({name: (lambda v=v: make(v)[0].backward()) for name, v in values.items()}, turns, 1)
+        for name, value in times.items():
+            print(f"    {name:<18}{value / count:>10.2f} µs an op{value / times['tinygrad_relu']:>10.2f} / ours")
 
 
 if __name__ == "__main__":
@@ -239,4 +259,8 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=30, help="how often all take turns (default 30)")
     rounds = parser.parse_args().rounds
     train_networks(rounds)
-    scalar_graphs(rounds)
+    sys.setrecursionlimit(1_000_000)
+    threading.stack_size(512 * 1024 * 1024)
+    thread = threading.Thread(target=scalar_graphs, args=(rounds,))
+    thread.start()
+    thread.join()
