@@ -248,8 +248,8 @@ def scalar_graphs(rounds):
         values["micrograd"] = Value
     for make, turns in ((scalar_chain, rounds), (scalar_network, 3)):
         count = make(values["tinygrad_relu"])[1]
-        print(f"\n{make.__doc__.splitlines()[0]}: forward and backward of {count} ops")
-        times = measure({name: (lambda v=v: make(v)[0].backward()) for name, v in values.items()}, turns, 1)
+        print(f"\n{make.__doc__.splitlines()[0]} Forward and backward of {count} ops")
+        times = measure({name: (lambda v=v, make=make: make(v)[0].backward()) for name, v in values.items()}, turns, 1)
         for name, value in times.items():
             print(f"    {name:<18}{value / count:>10.2f} µs an op{value / times['tinygrad_relu']:>10.2f} / ours")
 
