@@ -35,7 +35,7 @@ help:
 	@touch $@
 
 demo: .venv/with-demo
-	$(PY) -m tinygrad_relu train --data digits --hidden 64,32 --activation relu --out runs/digits
+	.venv/bin/tinygrad-relu train --data digits --hidden 64,32 --activation relu --out runs/digits
 
 test: .venv/with-demo .venv/with-test
 	@$(PY) -c "import torch" 2>/dev/null || \
