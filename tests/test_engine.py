@@ -4,7 +4,6 @@ import copy
 import gc
 import pickle
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -63,19 +62,13 @@ def test_chain_of_100_000_ops_goes_back_without_recursion():
     np.testing.assert_allclose(x.grad.item(), 1.00001**100_000, rtol=1e-9)
 
 
-def _seconds_for_chain(n):
-    x = y = leaf(1.0)
-    for _ in range(n):
+def test_a_million_nodes_are_visited_once_each_and_let_go():
+    x = y = leaf(1.0, dtype=np.float64)
+    for _ in range(1_000_000):
         y = y + x
-    before = time.process_time()
+    assert len(tg.topological_order([y])) == 1_000_001
     y.backward()
-    return time.process_time() - before
-
-
-def test_cost_is_linear_up_to_a_million_nodes():
-    small = min(_seconds_for_chain(20_000) for _ in range(3))
-    large = _seconds_for_chain(1_000_000)
-    assert large < 50 * small * 8  # 50 times the nodes; quadratic cost would be 2,500 times
+    assert x.grad.item() == 1_000_001
 
 
 # ---------------------------------------------------------------------- memory

@@ -254,11 +254,24 @@ def scalar_graphs(rounds):
             print(f"    {name:<18}{value / count:>10.2f} µs an op{value / times['tinygrad_relu']:>10.2f} / ours")
 
 
+def long_chains():
+    """Microseconds of backward() for each node of chains of very different length: the same, if cost is linear."""
+    print("\nbackward() through a chain")
+    for length in (1_000, 10_000, 100_000, 1_000_000):
+        x = y = tg.Tensor(1.0, requires_grad=True)
+        for _ in range(length):
+            y = y + x
+        start = time.perf_counter()
+        y.backward()
+        print(f"    {length:>9,} nodes {(time.perf_counter() - start) / length * 1e6:>8.2f} µs a node")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="how often all take turns (default 30)")
     rounds = parser.parse_args().rounds
     train_networks(rounds)
+    long_chains()
     sys.setrecursionlimit(1_000_000)
     threading.stack_size(512 * 1024 * 1024)
     thread = threading.Thread(target=scalar_graphs, args=(rounds,))
