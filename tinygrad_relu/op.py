@@ -244,6 +244,16 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     A plain function that is made of ops can be registered too; it gets the NumPy function and the method.
 
     Raises ValueError if the name is taken, TypeError if there is no ``forward``. See ``tg.Op`` for an example.
+
+    >>> @tg.register(aliases=("double",))
+    ... class Twice(tg.Op):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...     def backward(self, grad):
+    ...         return 2 * grad
+    >>> tg.double(Tensor([1.0, 2.0]))
+    Tensor([2., 4.])
+    >>> tg.unregister("twice")
     """
     if op is None:
         return functools.partial(register, name=name, numpy=numpy, operator=operator, aliases=aliases, method=method)

@@ -105,27 +105,47 @@ class Tensor(Methods):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
+        """The length of each axis.
+
+        >>> Tensor([[1.0, 2.0]]).shape
+        (1, 2)
+        """
         return self._data.shape
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
+        """The number of axes.
+
+        >>> Tensor([[1.0, 2.0]]).ndim
+        2
+        """
         return self._data.ndim
 
     @property
     def size(self) -> int:
-        """The number of elements."""
+        """The number of elements.
+
+        >>> Tensor([[1.0, 2.0]]).size
+        2
+        """
         return self._data.size
 
     @property
     def dtype(self) -> np.dtype:
-        """The NumPy dtype of the elements."""
+        """The NumPy dtype of the elements.
+
+        >>> Tensor([[1.0, 2.0]]).dtype
+        dtype('float32')
+        """
         return self._data.dtype
 
     @property
     def T(self) -> Tensor:
-        """The tensor with its axes reversed; its gradient is the gradient with its axes reversed."""
+        """The tensor with its axes reversed; its gradient is the gradient with its axes reversed.
+
+        >>> Tensor([[1.0, 2.0]]).T.shape
+        (2, 1)
+        """
         return self.transpose()
 
     def numpy(self) -> np.ndarray:
@@ -163,7 +183,12 @@ class Tensor(Methods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor."""
+        """Whether gradients flow to or through this tensor.
+
+        >>> x = Tensor([1.0], requires_grad=True)
+        >>> (x * 2).requires_grad
+        True
+        """
         return self._requires_grad
 
     @requires_grad.setter
@@ -191,7 +216,13 @@ class Tensor(Methods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that ``backward`` has added up here, of the same shape and dtype; None before the first."""
+        """The gradient that ``backward`` has added up here, of the same shape and dtype; None before the first.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        Tensor([2., 4.])
+        """
         if self._grad is not None and not isinstance(self._grad, Tensor):
             self._grad = Tensor._from_array(self._grad)
         return self._grad
@@ -209,12 +240,23 @@ class Tensor(Methods):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded op made it: a parameter, an input, or anything that requires no gradient."""
+        """Whether no recorded op made it: a parameter, an input, or anything that requires no gradient.
+
+        >>> x = Tensor([1.0], requires_grad=True)
+        >>> x.is_leaf, (x * 2).is_leaf
+        (True, False)
+        """
         return self.op is None
 
     @property
     def retains_grad(self) -> bool:
-        """Whether ``retain_grad`` was asked of this intermediate result."""
+        """Whether ``retain_grad`` was asked of this intermediate result.
+
+        >>> y = Tensor([1.0], requires_grad=True) * 2
+        >>> y.retain_grad()
+        >>> y.retains_grad
+        True
+        """
         return self._retains_grad
 
     def retain_grad(self) -> None:

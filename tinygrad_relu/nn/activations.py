@@ -61,7 +61,11 @@ class ReLU(Activation):
 
 @options
 class LeakyReLU(Activation):
-    """x where x > 0, negative_slope * x elsewhere, as ``tg.leaky_relu``."""
+    """x where x > 0, negative_slope * x elsewhere, as ``tg.leaky_relu``.
+
+    >>> nn.LeakyReLU(0.1)(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.2,  0. ,  3. ])
+    """
 
     negative_slope: float = 0.01
 
@@ -73,6 +77,9 @@ class PReLU(Activation):
     """x where x > 0, weight * x elsewhere, with a learned weight: one, or one for each channel (axis 1).
 
     Weight decay should leave this weight alone, as it would pull it to 0, which is ReLU.
+
+    >>> nn.PReLU()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.5,  0. ,  3. ], op=prelu)
     """
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25):
@@ -88,7 +95,11 @@ class PReLU(Activation):
 
 
 class ReLU6(Activation):
-    """min(max(x, 0), 6), as ``tg.relu6``."""
+    """min(max(x, 0), 6), as ``tg.relu6``.
+
+    >>> nn.ReLU6()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([0., 0., 3.])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.relu6(x)
@@ -96,7 +107,11 @@ class ReLU6(Activation):
 
 @options
 class Threshold(Activation):
-    """x where x > threshold, ``value`` elsewhere, as ``tg.threshold``."""
+    """x where x > threshold, ``value`` elsewhere, as ``tg.threshold``.
+
+    >>> nn.Threshold(1.0, -7.0)(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-7., -7.,  3.])
+    """
 
     threshold: float
     value: float
@@ -107,7 +122,11 @@ class Threshold(Activation):
 
 @options
 class ThresholdedReLU(Activation):
-    """x where x > theta, 0 elsewhere, as ``tg.thresholded_relu``."""
+    """x where x > theta, 0 elsewhere, as ``tg.thresholded_relu``.
+
+    >>> nn.ThresholdedReLU()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([0., 0., 3.])
+    """
 
     theta: float = 1.0
 
@@ -117,7 +136,11 @@ class ThresholdedReLU(Activation):
 
 @options
 class ELU(Activation):
-    """x where x > 0, alpha * (e^x - 1) elsewhere, as ``tg.elu``."""
+    """x where x > 0, alpha * (e^x - 1) elsewhere, as ``tg.elu``.
+
+    >>> nn.ELU()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.8647,  0.    ,  3.    ])
+    """
 
     alpha: float = 1.0
 
@@ -126,7 +149,11 @@ class ELU(Activation):
 
 
 class SELU(Activation):
-    """A scaled elu that keeps mean 0 and variance 1, as ``tg.selu``; start its weights with ``lecun_normal``."""
+    """A scaled elu that keeps mean 0 and variance 1, as ``tg.selu``; start its weights with ``lecun_normal``.
+
+    >>> nn.SELU()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-1.5202,  0.    ,  3.1521])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.selu(x)
@@ -134,7 +161,11 @@ class SELU(Activation):
 
 @options
 class CELU(Activation):
-    """max(0, x) + min(0, alpha * (e^(x / alpha) - 1)), as ``tg.celu``."""
+    """max(0, x) + min(0, alpha * (e^(x / alpha) - 1)), as ``tg.celu``.
+
+    >>> nn.CELU(alpha=0.5)(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.4908,  0.    ,  3.    ])
+    """
 
     alpha: float = 1.0
 
@@ -144,7 +175,11 @@ class CELU(Activation):
 
 @options
 class GELU(Activation):
-    """x * Phi(x), as ``tg.gelu``; ``approximate="tanh"`` for the form without erf."""
+    """x * Phi(x), as ``tg.gelu``; ``approximate="tanh"`` for the form without erf.
+
+    >>> nn.GELU()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.0455,  0.    ,  2.996 ])
+    """
 
     approximate: str = "none"
 
@@ -154,7 +189,11 @@ class GELU(Activation):
 
 @options
 class SiLU(Activation):
-    """x * sigmoid(beta * x), as ``tg.silu``; also called Swish."""
+    """x * sigmoid(beta * x), as ``tg.silu``; also called Swish.
+
+    >>> nn.SiLU()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.2384,  0.    ,  2.8577])
+    """
 
     beta: float = 1.0
 
@@ -166,21 +205,33 @@ Swish = SiLU
 
 
 class Mish(Activation):
-    """x * tanh(softplus(x)), as ``tg.mish``."""
+    """x * tanh(softplus(x)), as ``tg.mish``.
+
+    >>> nn.Mish()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.2525,  0.    ,  2.9865])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.mish(x)
 
 
 class HardSwish(Activation):
-    """x * relu6(x + 3) / 6, as ``tg.hard_swish``."""
+    """x * relu6(x + 3) / 6, as ``tg.hard_swish``.
+
+    >>> nn.HardSwish()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.3333,  0.    ,  3.    ])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.hard_swish(x)
 
 
 class Sigmoid(Activation):
-    """1 / (1 + e^-x), as ``tg.sigmoid``."""
+    """1 / (1 + e^-x), as ``tg.sigmoid``.
+
+    >>> nn.Sigmoid()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([0.1192, 0.5   , 0.9526])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.sigmoid(x)
@@ -188,7 +239,11 @@ class Sigmoid(Activation):
 
 @options
 class HardSigmoid(Activation):
-    """slope * x + offset held between 0 and 1, as ``tg.hard_sigmoid``; Keras 2 had ``slope=0.2``."""
+    """slope * x + offset held between 0 and 1, as ``tg.hard_sigmoid``; Keras 2 had ``slope=0.2``.
+
+    >>> nn.HardSigmoid()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([0.1667, 0.5   , 1.    ])
+    """
 
     slope: float = 1 / 6
     offset: float = 0.5
@@ -198,14 +253,22 @@ class HardSigmoid(Activation):
 
 
 class LogSigmoid(Activation):
-    """log(sigmoid(x)), as ``tg.log_sigmoid``."""
+    """log(sigmoid(x)), as ``tg.log_sigmoid``.
+
+    >>> nn.LogSigmoid()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-2.1269, -0.6931, -0.0486])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.log_sigmoid(x)
 
 
 class Tanh(Activation):
-    """tanh(x), as ``tg.tanh``."""
+    """tanh(x), as ``tg.tanh``.
+
+    >>> nn.Tanh()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.964 ,  0.    ,  0.9951])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.tanh(x)
@@ -213,7 +276,11 @@ class Tanh(Activation):
 
 @options
 class HardTanh(Activation):
-    """x held between min_val and max_val, as ``tg.hard_tanh``."""
+    """x held between min_val and max_val, as ``tg.hard_tanh``.
+
+    >>> nn.HardTanh()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-1.,  0.,  1.])
+    """
 
     min_val: float = -1.0
     max_val: float = 1.0
@@ -223,14 +290,22 @@ class HardTanh(Activation):
 
 
 class Tanhshrink(Activation):
-    """x - tanh(x), as ``tg.tanhshrink``."""
+    """x - tanh(x), as ``tg.tanhshrink``.
+
+    >>> nn.Tanhshrink()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-1.036 ,  0.    ,  2.0049])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.tanhshrink(x)
 
 
 class Softsign(Activation):
-    """x / (1 + |x|), as ``tg.softsign``."""
+    """x / (1 + |x|), as ``tg.softsign``.
+
+    >>> nn.Softsign()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-0.6667,  0.    ,  0.75  ])
+    """
 
     def forward(self, x) -> Tensor:
         return ops.softsign(x)
@@ -238,7 +313,11 @@ class Softsign(Activation):
 
 @options
 class Softplus(Activation):
-    """log(1 + e^(beta * x)) / beta, and x itself where beta * x > threshold, as ``tg.softplus``."""
+    """log(1 + e^(beta * x)) / beta, and x itself where beta * x > threshold, as ``tg.softplus``.
+
+    >>> nn.Softplus()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([0.1269, 0.6931, 3.0486])
+    """
 
     beta: float = 1.0
     threshold: float = 20.0
@@ -249,7 +328,11 @@ class Softplus(Activation):
 
 @options
 class Softmax(WithOptions):
-    """e^x / sum(e^x) along ``axis``, as ``tg.softmax``. Before ``CrossEntropyLoss`` it is one too many."""
+    """e^x / sum(e^x) along ``axis``, as ``tg.softmax``. Before ``CrossEntropyLoss`` it is one too many.
+
+    >>> nn.Softmax()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([0.0064, 0.0471, 0.9465])
+    """
 
     axis: int = -1
 
@@ -259,7 +342,11 @@ class Softmax(WithOptions):
 
 @options
 class LogSoftmax(WithOptions):
-    """x - log(sum(e^x)) along ``axis``, as ``tg.log_softmax``."""
+    """x - log(sum(e^x)) along ``axis``, as ``tg.log_softmax``.
+
+    >>> nn.LogSoftmax()(Tensor([-2.0, 0.0, 3.0]))
+    Tensor([-5.055, -3.055, -0.055])
+    """
 
     axis: int = -1
 

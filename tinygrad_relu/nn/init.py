@@ -33,22 +33,38 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Fill with 1."""
+    """Fill with 1.
+
+    >>> nn.init.ones_(Tensor([[5.0, 2.0]]))
+    Tensor([[1., 1.]])
+    """
     return _fill(tensor, 1.0)
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
-    """Fill with ``value``."""
+    """Fill with ``value``.
+
+    >>> nn.init.constant_(Tensor([[1.0, 2.0]]), 0.5)
+    Tensor([[0.5, 0.5]])
+    """
     return _fill(tensor, value)
 
 
 def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
-    """Draw evenly from [low, high)."""
+    """Draw evenly from [low, high).
+
+    >>> bool(nn.init.uniform_(nn.Parameter(np.zeros((100, 100))), -1, 1).data.max() <= 1)
+    True
+    """
     return _fill(tensor, random.generator().uniform(low, high, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """Draw from the normal distribution with this mean and standard deviation."""
+    """Draw from the normal distribution with this mean and standard deviation.
+
+    >>> bool(abs(nn.init.normal_(nn.Parameter(np.zeros((100, 100))), std=0.1).data.std() - 0.1) < 0.01)
+    True
+    """
     return _fill(tensor, random.generator().normal(mean, std, tensor.shape))
 
 
@@ -57,13 +73,22 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
 
     Keeps the spread of values and of gradients about even through layers with tanh-like activations
     (Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural networks", eq. 16).
+
+    >>> w = nn.init.xavier_uniform_(nn.Parameter(np.zeros((100, 50))))
+    >>> bool(abs(w.data).max() <= np.sqrt(6 / 150))
+    True
     """
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Draw normally with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12)."""
+    """Draw normally with std = gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 12).
+
+    >>> w = nn.init.xavier_normal_(nn.Parameter(np.zeros((100, 100))))
+    >>> bool(abs(w.data.std() - 0.1) < 0.01)
+    True
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
 
 
@@ -72,6 +97,10 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonli
 
     ``a`` is the slope of leaky_relu below 0, ``mode`` says which fan counts (``"fan_in"`` keeps the spread of the
     values, ``"fan_out"`` that of the gradients), ``nonlinearity`` gives the gain.
+
+    >>> w = nn.init.kaiming_uniform_(nn.Parameter(np.zeros((100, 54))), nonlinearity="relu")
+    >>> bool(abs(w.data).max() <= np.sqrt(6 / 54))
+    True
     """
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound)
@@ -93,6 +122,10 @@ def lecun_normal_(tensor: Tensor) -> Tensor:
     """Draw normally with std = 1 / sqrt(fan_in): what SELU needs to keep mean 0 and variance 1.
 
     LeCun et al. 1998, "Efficient backprop", eq. 16; Klambauer et al. 2017, "Self-normalizing neural networks".
+
+    >>> w = nn.init.lecun_normal_(nn.Parameter(np.zeros((100, 100))))
+    >>> bool(abs(w.data.std() - 0.1) < 0.01)
+    True
     """
     return normal_(tensor, 0.0, 1 / math.sqrt(_fans(tensor)[0]))
 

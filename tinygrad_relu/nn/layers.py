@@ -211,7 +211,11 @@ class Dropout(Module):
 
 
 class Identity(Module):
-    """Gives back what it gets."""
+    """Gives back what it gets.
+
+    >>> nn.Identity()(Tensor([1.0, 2.0]))
+    Tensor([1., 2.])
+    """
 
     def forward(self, x) -> Any:
         return x

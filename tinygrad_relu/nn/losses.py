@@ -33,7 +33,11 @@ class MSELoss(WithOptions):
 
 @options
 class L1Loss(WithOptions):
-    """The mean of |prediction - target|, as ``tg.l1_loss``."""
+    """The mean of |prediction - target|, as ``tg.l1_loss``.
+
+    >>> nn.L1Loss()(Tensor([1.0, 2.0]), Tensor([1.0, 4.0]))
+    Tensor(1.)
+    """
 
     reduction: str = "mean"
 
@@ -43,7 +47,11 @@ class L1Loss(WithOptions):
 
 @options
 class HuberLoss(WithOptions):
-    """Squared for small errors and linear beyond ``delta``, as ``tg.huber_loss``."""
+    """Squared for small errors and linear beyond ``delta``, as ``tg.huber_loss``.
+
+    >>> nn.HuberLoss(delta=2.0)(Tensor([1.0, 2.0]), Tensor([1.5, 9.0]))
+    Tensor(6.0625)
+    """
 
     reduction: str = "mean"
     delta: float = 1.0
@@ -54,7 +62,11 @@ class HuberLoss(WithOptions):
 
 @options
 class SmoothL1Loss(WithOptions):
-    """``HuberLoss`` divided by its delta, here called ``beta``, as ``tg.smooth_l1_loss``."""
+    """``HuberLoss`` divided by its delta, here called ``beta``, as ``tg.smooth_l1_loss``.
+
+    >>> nn.SmoothL1Loss()(Tensor([1.0, 2.0]), Tensor([1.5, 9.0]))
+    Tensor(3.3125)
+    """
 
     reduction: str = "mean"
     beta: float = 1.0
@@ -69,6 +81,9 @@ class CrossEntropyLoss(WithOptions):
 
     ``weight`` has one number for each class; targets equal to ``ignore_index`` count nothing; ``label_smoothing``
     gives that share of each target to all classes alike.
+
+    >>> nn.CrossEntropyLoss(label_smoothing=0.1)(Tensor([[2.0, 0.0], [0.0, 3.0]]), [0, 1])
+    Tensor(0.2128)
     """
 
     weight: Any = None
@@ -89,7 +104,11 @@ class CrossEntropyLoss(WithOptions):
 
 @options
 class NLLLoss(WithOptions):
-    """-input[target] of log-probabilities, as ``tg.nll_loss``."""
+    """-input[target] of log-probabilities, as ``tg.nll_loss``.
+
+    >>> nn.NLLLoss()(tg.log_softmax(Tensor([[2.0, 0.0]])), [0])
+    Tensor(0.1269)
+    """
 
     weight: Any = None
     ignore_index: int = -100
@@ -101,7 +120,11 @@ class NLLLoss(WithOptions):
 
 @options
 class BCELoss(WithOptions):
-    """Two-class cross entropy of probabilities, as ``tg.binary_cross_entropy``; with scores, BCEWithLogitsLoss."""
+    """Two-class cross entropy of probabilities, as ``tg.binary_cross_entropy``; with scores, BCEWithLogitsLoss.
+
+    >>> nn.BCELoss()(Tensor([0.9, 0.2]), Tensor([1.0, 0.0]))
+    Tensor(0.1643)
+    """
 
     reduction: str = "mean"
 
@@ -111,7 +134,11 @@ class BCELoss(WithOptions):
 
 @options
 class BCEWithLogitsLoss(WithOptions):
-    """Two-class cross entropy of scores (logits), as ``tg.binary_cross_entropy_with_logits``."""
+    """Two-class cross entropy of scores (logits), as ``tg.binary_cross_entropy_with_logits``.
+
+    >>> nn.BCEWithLogitsLoss()(Tensor([2.0, -2.0]), Tensor([1.0, 0.0]))
+    Tensor(0.1269)
+    """
 
     reduction: str = "mean"
     pos_weight: Any = None
@@ -122,7 +149,11 @@ class BCEWithLogitsLoss(WithOptions):
 
 @options
 class HingeLoss(WithOptions):
-    """max(0, 1 - target * score) for targets -1 and 1, as ``tg.hinge_loss``."""
+    """max(0, 1 - target * score) for targets -1 and 1, as ``tg.hinge_loss``.
+
+    >>> nn.HingeLoss()(Tensor([0.5, -3.0]), Tensor([1.0, -1.0]))
+    Tensor(0.25)
+    """
 
     reduction: str = "mean"
 
@@ -132,7 +163,11 @@ class HingeLoss(WithOptions):
 
 @options
 class KLDivLoss(WithOptions):
-    """target * (log target - input) of log-probabilities: ``tg.kl_div``; textbooks use ``reduction="batchmean"``."""
+    """target * (log target - input) of log-probabilities: ``tg.kl_div``; textbooks use ``reduction="batchmean"``.
+
+    >>> nn.KLDivLoss(reduction="batchmean")(Tensor([[0.5, 0.5]]).log(), Tensor([[0.9, 0.1]]))
+    Tensor(0.3681)
+    """
 
     reduction: str = "mean"
     log_target: bool = False

@@ -69,7 +69,13 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> np.ndarray:
 
 
 def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
-    """Copy a vector's values into the parameters, in their order; ValueError if its length is not theirs together."""
+    """Copy a vector's values into the parameters, in their order; ValueError if its length is not theirs together.
+
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> nn.utils.vector_to_parameters(np.array([3.0, 4.0]), [w])
+    >>> w
+    Parameter([3., 4.], requires_grad=True)
+    """
     params, vector = list(parameters), np.asarray(vector)
     size = sum(p.size for p in params)
     if vector.shape != (size,):

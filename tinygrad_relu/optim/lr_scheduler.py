@@ -99,7 +99,13 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """lr * gamma^k, k being how many of the ``milestones`` t has reached."""
+    """lr * gamma^k, k being how many of the ``milestones`` t has reached.
+
+    >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1], gamma=0.5)
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, milestones: Sequence[int], gamma: float = 0.1):
         self.milestones = list(milestones)
@@ -111,7 +117,13 @@ class MultiStepLR(LRScheduler):
 
 
 class ExponentialLR(LRScheduler):
-    """lr * gamma^t."""
+    """lr * gamma^t.
+
+    >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float):
         self.gamma = gamma
@@ -126,6 +138,11 @@ class CosineAnnealingLR(LRScheduler):
 
     Beyond ``T_max`` the cosine goes on, up again. Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with
     warm restarts", eq. 5, without the restarts.
+
+    >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
@@ -142,6 +159,11 @@ class LinearLR(LRScheduler):
 
     From below 1 this is a warm-up. Raises ValueError for a start_factor outside of (0, 1], an end_factor outside of
     [0, 1].
+
+    >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> scheduler = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.75]
     """
 
     def __init__(

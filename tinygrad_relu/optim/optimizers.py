@@ -159,6 +159,13 @@ class RMSprop(Optimizer):
     weight_decay * theta to g.
 
     Hinton's lecture 6e of "Neural networks for machine learning" (Tieleman and Hinton 2012).
+
+    >>> w = nn.Parameter([1.0, -3.0])
+    >>> optimizer = optim.RMSprop([w], lr=0.01)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    Parameter([ 0.9, -2.9], requires_grad=True)
     """
 
     def __init__(
@@ -209,6 +216,13 @@ class Adagrad(Optimizer):
     v starts at ``initial_accumulator_value``. ``weight_decay`` adds weight_decay * theta to g.
 
     Duchi, Hazan and Singer 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
+
+    >>> w = nn.Parameter([1.0, -3.0])
+    >>> optimizer = optim.Adagrad([w], lr=0.5)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    Parameter([ 0.5, -2.5], requires_grad=True)
     """
 
     def __init__(
