@@ -14,6 +14,7 @@ import copy
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from . import guard
 from .mode import mode
@@ -106,7 +107,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if watched:
             guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
-        if anomaly and type(grad) is np.ndarray:  # a rule that writes into the gradient of others is caught
+        if anomaly and type(grad) is ndarray:  # a rule that writes into the gradient of others is caught
             grad = grad.view()
             grad.flags.writeable = False
         try:
@@ -128,7 +129,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
                 raise guard.changed(op, next(i for i, p in enumerate(op.parents) if p is parent))
             data = parent._data
             kind = type(contribution)
-            if kind is np.ndarray:
+            if kind is ndarray:
                 if contribution.shape != data.shape or contribution.dtype is not data.dtype:
                     contribution = _fit(contribution, data, op)
                 elif not contribution.ndim:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 import numpy as np
+from numpy import ndarray
 
 from . import guard
 from .mode import mode
@@ -143,7 +144,7 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
         raise _explained(error, op, arrays) from error
     if not found:
         return data
-    if type(data) is np.ndarray:
+    if type(data) is ndarray:
         if not data.ndim:
             data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
     elif not isinstance(data, np.generic):
