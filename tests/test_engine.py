@@ -548,6 +548,14 @@ def test_arrays_that_were_given_as_they_are_stay_the_callers_to_change():
     assert x.grad.tolist() == [3, 4] and layer.weight.grad.tolist() == [[2, 2]]
 
 
+def test_an_index_that_is_filled_anew_does_not_move_the_gradient():
+    x, index, mask = leaf([1.0, 2.0, 3.0]), np.array([0, 0]), np.array([True, False, False])
+    total = x[index].sum() + x.take(index).sum() + x.masked_fill(mask, 0.0).sum()
+    index[:], mask[:] = 2, False
+    total.backward()
+    assert x.grad.tolist() == [4, 1, 1]
+
+
 def test_reading_an_array_changes_nothing_and_is_no_reason_to_refuse():
     x = leaf([1.0, 2.0])
     y = tg.exp(x)

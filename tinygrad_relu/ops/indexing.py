@@ -14,9 +14,11 @@ __all__ = ["getitem", "masked_fill", "scatter_add", "take", "take_along_axis"]
 
 
 def _plain(index: Any) -> Any:
-    """The index with arrays in place of Tensors."""
+    """The index with arrays in place of Tensors; the arrays are copies, since the caller may fill his own anew."""
     if isinstance(index, Tensor):
-        return index._data
+        return index._data.copy()
+    if isinstance(index, np.ndarray):
+        return index.copy()
     if isinstance(index, (tuple, list)):
         return type(index)(_plain(item) for item in index)
     if isinstance(index, slice):
