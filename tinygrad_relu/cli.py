@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import difflib
-import importlib
 import io
 import json
 import os
@@ -26,6 +25,7 @@ import numpy as np
 from . import data, nn, ops, optim, plots, random, serialize
 from ._version import __version__
 from .activity import DeadUnits, dead_units
+from .draw import draw
 from .tensor import Tensor
 from .train import History, evaluating, fit, optimizer_class
 from .train import predict as outputs_of
@@ -242,9 +242,6 @@ def _draw_pictures(folder: Path, run: _Run, history: History) -> list[str]:
 
 
 def _draw_graph(folder: Path, run: _Run) -> list[str]:
-    draw = getattr(importlib.import_module("tinygrad_relu"), "draw", None)
-    if not callable(draw):
-        return ["no graph.dot: this version cannot draw graphs yet"]
     run.model.zero_grad()
     with evaluating(run.model):
         result = run.loss(run.model(Tensor(run.X[:4], name="X")), run.y[:4])
