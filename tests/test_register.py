@@ -169,6 +169,18 @@ def test_built_in_operators_and_numpy_functions_cannot_be_taken_over():
     assert "mine" not in tg.registry and (Tensor([1.0]) + 1).tolist() == [2.0]
 
 
+def test_a_plain_function_takes_over_nothing_either():
+    def mean(x):
+        return x
+
+    before = Tensor.mean
+    with pytest.raises(ValueError, match="'mean' is taken"):
+        tg.register(mean)
+    with pytest.raises(ValueError, match=r"np\.exp is answered by 'exp' already"):
+        tg.register(mean, numpy=np.exp, method=False)
+    assert Tensor.mean is before and np.exp(Tensor([0.0])).tolist() == [1.0]
+
+
 def test_a_rule_that_writes_into_the_incoming_gradient_is_caught_under_detect_anomaly():
     """The seminar note's own backward: it corrupts x + relu(x)."""
 

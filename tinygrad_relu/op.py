@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
+from typing import Any, ClassVar, ParamSpec, Protocol
 
 import numpy as np
 from numpy import ndarray
@@ -20,7 +20,6 @@ from .mode import mode
 from .tensor import Tensor
 
 P = ParamSpec("P")
-OpClass = TypeVar("OpClass", bound="type[Op]")
 
 registry: dict[str, type[Op]] = {}
 """Every op by its name: ``tg.registry["relu"]`` is the class, its ``function`` is what is called."""
@@ -242,7 +241,8 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     ``leaky_relu``), ``numpy`` (the NumPy function or functions that it answers to), ``operator`` (``"add"`` for
     ``+``, as in Python's ``__add__``), ``aliases`` (more names), ``method=False`` (no method on Tensor).
 
-    A plain function that is made of ops can be registered too; it gets the NumPy function and the method.
+    A plain function that is made of ops can be registered too; it gets the NumPy function and the method. It stands
+    in no registry, and what has its name already is not replaced.
 
     Raises ValueError if the name is taken, TypeError if there is no ``forward``. See ``tg.Op`` for an example.
 
@@ -260,7 +260,11 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
         return functools.partial(register, name=name, numpy=numpy, operator=operator, aliases=aliases, method=method)
     numpy = tuple(numpy) if isinstance(numpy, (tuple, list)) else (numpy,)
     if not isinstance(op, type):
-        _attach(op, (op.__name__, *aliases) if method else (), numpy, operator)
+        names = (op.__name__, *aliases) if method else ()
+        for each in names:
+            _refuse_clash(op, each, method)
+        _refuse_taken(numpy, operator)
+        _attach(op, names, numpy, operator)
         return op
     if not issubclass(op, Op) or op.forward is Op.forward:
         raise TypeError(f"register: {op.__name__} must be a subclass of tg.Op with a forward method; see help(tg.Op)")
@@ -298,7 +302,7 @@ def unregister(name: str) -> None:
         del numpy_functions[key]
 
 
-def _refuse_clash(op: type[Op], name: str, method: bool) -> None:
+def _refuse_clash(op: Any, name: str, method: bool) -> None:
     old = registry.get(name)
     if old is not None and old.__module__ == op.__module__ == "__main__" and old.__qualname__ == op.__qualname__:
         unregister(name)  # a notebook cell was run again
