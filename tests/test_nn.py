@@ -664,3 +664,9 @@ def test_parameters_go_into_a_vector_and_back():
     np.testing.assert_array_equal(model.bias.data, other.bias.data)
     with pytest.raises(ValueError, match=r"expected a vector of 8 values, got shape \(7,\)"):
         nn.utils.vector_to_parameters(np.ones(7), other.parameters())
+
+
+@pytest.mark.parametrize("bad", [np.array([["a", "b"]]), np.array([[1.0, None]]), np.array([[1j, 2.0]])])
+def test_a_module_refuses_arrays_that_are_no_real_numbers(bad):
+    with pytest.raises(TypeError, match="real numbers"):
+        nn.Linear(2, 1)(bad)

@@ -86,8 +86,7 @@ class Tensor(Methods):
         >>> w
         Tensor([0.5, 1.5], requires_grad=True)
         """
-        if isinstance(self._data, np.generic):
-            self._data = np.asarray(self._data)
+        self._data = np.asarray(self._data)
         return guard.hand_out(self._data)
 
     @data.setter
@@ -297,7 +296,8 @@ class Tensor(Methods):
         >>> Tensor([1.0], requires_grad=True).detach()
         Tensor([1.])
         """
-        return Tensor._from_array(self.data)
+        self._data = np.asarray(self._data)
+        return Tensor._from_array(self._data)
 
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the ``grad`` of every leaf that requires one.

@@ -48,7 +48,7 @@ class Module:
 
     def __call__(self, *args, **kwargs):
         if args and type(args[0]) is np.ndarray:
-            args = (Tensor._from_array(args[0].copy()), *args[1:])  # the caller may fill the array anew
+            args = (Tensor(args[0]), *args[1:])  # a copy: the caller may fill the array anew
         output = self.forward(*args, **kwargs)
         return self._hooked(args, output) if self._forward_hooks else output
 
