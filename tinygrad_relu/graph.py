@@ -73,18 +73,19 @@ def backward_pass(roots, gradients, *, inputs=(), create_graph=False, retain_gra
     Gradients are arrays, and then the rules run as plain NumPy; with ``create_graph`` they are Tensors, and the
     same rules are recorded as they run. Without ``retain_graph`` each op is let go as soon as it has been used.
     """
-    before = mode.state
-    mode.state = (create_graph, before[1])
+    now = mode.now
+    before = now.record, now.call
+    now.record, now.call = create_graph, None
     try:
         return _go_back(roots, gradients, set(inputs), create_graph, retain_graph)
     finally:
-        mode.state = before
+        now.record, now.call = before
 
 
 def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, Any]:
     order = topological_order(roots)
     useful = _nodes_leading_to(inputs, order) if inputs else None
-    anomaly, watched = mode.state[1], guard.watched
+    anomaly, watched = mode.now.anomaly, guard.watched
     arrived: dict[Any, Any] = {}  # node -> the sum of the gradients that have reached it so far
     for root, gradient in zip(roots, gradients):
         arrived[root] = arrived[root] + gradient if root in arrived else gradient
@@ -140,6 +141,8 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
             arrived[parent] = contribution if before is None else before + contribution
         if not retain_graph:
             node.op = op.freed
+        elif not create_graph:
+            op.received, op.sent = grad, contributions
     return results
 
 

@@ -8,6 +8,7 @@ then on: its bytes are kept, and compared on the way back. What nobody has been 
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from typing import Any
 
@@ -15,14 +16,7 @@ import numpy as np
 
 watched: dict[int, tuple[Any, bytes]] = {}  # id of the array that owns the memory -> itself, its bytes when handed out
 
-time = 0  # grows with each change of a tensor in place
-
-
-def tick() -> int:
-    """The time of a change that happens now."""
-    global time
-    time += 1
-    return time
+tick = itertools.count(1).__next__  # the time: it grows with each op that is recorded, and each change in place
 
 
 def hand_out(array: np.ndarray) -> np.ndarray:

@@ -5,14 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 
-class _Mode(threading.local):
-    """Each thread has its own: switching recording off in one does not disturb another."""
+class _State:
+    """What one thread is asked to do. The call is that of the innermost module that computes now: (the module, the
+    call around it or None, the place in the user's program that called it or None, whether the module is built in).
+    Two calls of one module are two tuples.
+    """
 
-    state = (True, False)  # whether the graph is recorded, whether the first NaN stops the computation
+    __slots__ = ("record", "anomaly", "call")
+
+    def __init__(self) -> None:
+        self.record = True  # whether the graph is recorded
+        self.anomaly = False  # whether the first NaN stops the computation
+        self.call: tuple[Any, Any, Any, bool] | None = None
+
+
+class _Mode(threading.local):
+    """Each thread has its own state: switching recording off in one does not disturb another."""
+
+    def __init__(self) -> None:
+        self.now = _State()  # changed in place, since to set an attribute of a thread's own takes longer
 
 
 mode = _Mode()
@@ -21,12 +37,14 @@ _default_dtype = np.dtype(np.float32)
 
 @contextmanager
 def _switched(record: bool | None = None, anomaly: bool | None = None) -> Iterator[None]:
-    before = mode.state
-    mode.state = (before[0] if record is None else record, before[1] if anomaly is None else anomaly)
+    now = mode.now
+    before = now.record, now.anomaly
+    now.record = before[0] if record is None else record
+    now.anomaly = before[1] if anomaly is None else anomaly
     try:
         yield
     finally:
-        mode.state = before
+        now.record, now.anomaly = before
 
 
 def no_grad(function=None):
@@ -57,7 +75,7 @@ def is_grad_enabled() -> bool:
     >>> tg.is_grad_enabled()
     True
     """
-    return mode.state[0]
+    return mode.now.record
 
 
 @contextmanager

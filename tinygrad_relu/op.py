@@ -5,9 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, ParamSpec, Protocol
@@ -15,8 +13,9 @@ from typing import Any, ClassVar, ParamSpec, Protocol
 import numpy as np
 from numpy import ndarray
 
-from . import guard
+from .guard import remember, tick, watched
 from .mode import mode
+from .place import Place, file_and_line, users_place
 from .tensor import Tensor
 
 P = ParamSpec("P")
@@ -69,11 +68,14 @@ class Op:
     parents: Any = None  # the same, with None for those that need no gradient; None in a freed op
     inputs: Any = ()  # the same as arrays, or as Tensors while the backward pass is itself recorded
     output: Any = None
-    time = 0  # when this was recorded, by guard's clock
+    time = 0  # when this was recorded, by guard's clock: the ops of a graph in this order are the forward pass again
     seen: Mapping[int, bytes] = MappingProxyType({})  # what was in those arrays that somebody outside can change
     options: Mapping[str, Any] = MappingProxyType({})  # what was chosen: an axis, a slope
     recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
-    line: str = ""  # the user's line that made this node; known under detect_anomaly
+    place: Place | None = None  # what called it in the user's program; None inside of a module of this package
+    call: Any = None  # the call of a module in which it was computed, see mode.py
+    received: Any = None  # what the last backward pass that retained the graph has brought here: the gradient of output,
+    sent: Any = ()  # and what the rule has made of it: a gradient for each input, before broadcasting was undone
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """The result of the op, computed with NumPy."""
@@ -86,6 +88,19 @@ class Op:
     def __repr__(self) -> str:
         chosen = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.name}({chosen})" if chosen else self.name
+
+    @property
+    def line(self) -> str:
+        """The line of the user's program that made this node, as file:line; '' if there is none.
+
+        >>> x = Tensor(2.0, requires_grad=True)
+        >>> (x * x).op.line
+        '<doctest ...>:1'
+        """
+        call, place = self.call, self.place
+        while place is None and call is not None:
+            _, call, place, _ = call
+        return "{}:{}".format(*file_and_line(place)) if place else ""
 
     def error(self, message: object, arrays: Any) -> str:
         """The message with the op's name before it and what the op was given behind it."""
@@ -148,11 +163,12 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
             data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
     elif not isinstance(data, np.generic):
         data = _as_result(data, op, arrays)
-    record, anomaly = mode.state
-    if anomaly:
-        op.line = _users_line()
+    now = mode.now
+    call = now.call
+    if now.anomaly:
+        op.call, op.place = call, users_place(3)
         op.check_finite("forward", (data,), given=arrays)
-    if not (required and record and cls.differentiable):
+    if not (required and now.record and cls.differentiable):
         return Tensor._from_array(data)
     if theirs:  # an array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy
         arrays = [a.copy() if a is x and isinstance(x, np.ndarray) else a for x, a in zip(inputs, arrays)]
@@ -160,9 +176,15 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     op.parents = inputs if required == len(inputs) else tuple(parents)
     op.inputs = tuple(arrays)  # the garbage collector looks through lists again and again, and soon leaves tuples be
     op.output = data
-    op.time = guard.time
-    if guard.watched:
-        op.seen = guard.remember((*arrays, data))
+    op.time = tick()
+    if call is None:
+        op.place = users_place(3)
+    else:
+        op.call = call
+        if not call[3]:
+            op.place = users_place(3)
+    if watched:
+        op.seen = remember((*arrays, data))
     return Tensor._from_array(data, op)
 
 
@@ -218,17 +240,6 @@ def _is_finite(x: Any) -> bool:
         return True
     array = np.asarray(getattr(x, "_data", x))
     return array.dtype.kind != "f" or bool(np.isfinite(array).all())
-
-
-_PACKAGE = os.path.dirname(os.path.abspath(__file__))
-
-
-def _users_line() -> str:
-    """The file and line outside of this package that led here."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 # ---------------------------------------------------------------------- registration

@@ -428,7 +428,7 @@ class Tensor(Methods):
     def _changed_in_place(self, sign: str, result: Tensor) -> Tensor:
         """``t += x``: on a leaf that does not record, its own array changes; anywhere else it is ``t = t + x``."""
         if self.op is None and self._requires_grad:
-            if mode.state[0]:
+            if mode.now.record:
                 raise RuntimeError(
                     f"{sign}: a leaf that requires a gradient cannot be changed while the graph is recorded. "
                     "Do it inside `with tg.no_grad():`, or write x = x + y for a new tensor."

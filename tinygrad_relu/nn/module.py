@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..mode import mode
+from ..place import users_place
 from ..tensor import Handle, Tensor
 from .parameter import Parameter
 
@@ -31,6 +33,7 @@ class Module:
     ['scale', 'inner.weight', 'inner.bias']
     """
 
+    is_built_in = True  # whether its forward is this package's: then no line of the user's is in there
     training: bool
     _persistent: dict[str, bool]  # the names of the buffers, and whether each is a part of the state_dict
     _forward_hooks: dict[int, Callable]
@@ -39,6 +42,10 @@ class Module:
         self.training = True
         self._persistent = {}
         self._forward_hooks = {}
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls.is_built_in = cls.__module__.partition(".")[0] == __package__.partition(".")[0]
 
     # ------------------------------------------------------------------ the computation
 
@@ -49,7 +56,14 @@ class Module:
     def __call__(self, *args, **kwargs):
         if args and type(args[0]) is np.ndarray:
             args = (Tensor(args[0]), *args[1:])  # a copy: the caller may fill the array anew
-        output = self.forward(*args, **kwargs)
+        now = mode.now
+        outer = now.call
+        place = users_place(2) if outer is None or not outer[3] else None
+        now.call = (self, outer, place, self.is_built_in)
+        try:
+            output = self.forward(*args, **kwargs)
+        finally:
+            now.call = outer
         return self._hooked(args, output) if self._forward_hooks else output
 
     def _hooked(self, args: tuple, output: Any) -> Any:

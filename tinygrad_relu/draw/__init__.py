@@ -7,8 +7,8 @@ from typing import Any
 import graphviz
 import numpy as np
 
-from .graph import topological_order
-from .tensor import Tensor
+from ..graph import topological_order
+from ..tensor import Tensor
 
 # Okabe & Ito's palette, which colour-blind readers can tell apart (Okabe & Ito 2008, "Color Universal Design").
 _FILL = {"parameter": "#56B4E9", "constant": "#DDDDDD", "result": "#FFFFFF", "op": "#F0E442"}

@@ -1,0 +1,40 @@
+"""Where in the user's program a node of the graph was made: a file and a line, found out only when somebody asks.
+
+While the program runs only its code object and the index of the instruction are kept. That takes a tenth of a
+microsecond and keeps nothing alive, which a frame would: it holds all local variables of its function.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import CodeType, FrameType
+
+Place = tuple[CodeType, int]
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_getframe = sys._getframe
+
+
+def users_place(depth: int) -> Place | None:
+    """The innermost call outside of this package that has led here; None if there is none, as on the command line.
+
+    The search starts ``depth`` calls above this one: to look at a frame makes an object of it, which takes longer
+    than all the rest, so those that are sure to be ours are not looked at.
+    """
+    try:
+        frame: FrameType | None = _getframe(depth)
+    except ValueError:  # there is nobody so far up
+        return None
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lasti)
+
+
+def file_and_line(place: Place) -> tuple[str, int]:
+    """The file that the code was read from, and the number of the line."""
+    code, instruction = place
+    for start, end, line in code.co_lines():
+        if start <= instruction < end and line is not None:
+            return code.co_filename, line
+    return code.co_filename, code.co_firstlineno
