@@ -13,10 +13,10 @@ from .mode import enable_grad
 from .tensor import Tensor
 from .train import aligned, evaluating
 
-__all__ = ["DeadUnits", "UnitActivity", "dead_units"]
+__all__ = ["DeadUnits", "UnitActivity", "dead_in_batch", "dead_units"]
 
 # Activations that are flat at 0: a unit there puts out nothing, and learns nothing either.
-_CAN_DIE = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_sigmoid", "hard_swish"})
+CAN_DIE = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_sigmoid", "hard_swish"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ def dead_units(model: nn.Module, X, *, batch_size: int = 256) -> DeadUnits:
             if not silent:
                 silent = [0] * len(nodes)
                 labels = [_label(node, names) for node in nodes]
-            silent = [before + _silent(node) for before, node in zip(silent, nodes, strict=True)]
+            counts = [_silent(node.op, node._data) for node in nodes]
+            silent = [before + count for before, count in zip(silent, counts, strict=True)]
     return DeadUnits(len(X), [_activity(label, counts, len(X)) for label, counts in zip(labels, silent)])
 
 
@@ -95,14 +96,33 @@ def _activations(output: Tensor) -> list[Tensor]:
     if not output.requires_grad:
         return []
     order = topological_order([output])
-    return [node for node in reversed(order) if node.op is not None and node.op.name in _CAN_DIE and node.ndim > 1]
+    return [node for node in reversed(order) if node.op is not None and _can_die(node.op, node._data)]
 
 
-def _silent(node: Any) -> np.ndarray:
+def _can_die(op: Any, output: np.ndarray) -> bool:
+    return op.name in CAN_DIE and output.ndim > 1
+
+
+def dead_in_batch(op: Any, output: np.ndarray) -> list[int]:
+    """The units of this activation that are 0, and pass no gradient on, in every row of this one batch.
+
+    Units are counted along all axes but the first. [] for ops that cannot have dead units, and for a single row,
+    which tells nothing about others.
+
+    >>> y = tg.relu(Tensor([[-1.0, 2.0], [-3.0, -4.0]], requires_grad=True))
+    >>> dead_in_batch(y.op, y.detach().numpy())
+    [0]
+    """
+    if not _can_die(op, output) or len(output) < 2:
+        return []
+    return [int(i) for i in np.flatnonzero(_silent(op, output).reshape(-1) == len(output))]
+
+
+def _silent(op: Any, output: np.ndarray) -> np.ndarray:
     """In how many rows of the batch each unit is 0, with a slope of 0."""
-    slope = node.op.backward(np.ones(node.shape, node.dtype))
+    slope = op.backward(np.ones(output.shape, output.dtype))
     slope = slope[0] if isinstance(slope, tuple) else slope
-    return ((node._data == 0) & (slope == 0)).sum(axis=0)
+    return ((output == 0) & (slope == 0)).sum(axis=0)
 
 
 def _activity(label: str, counts: np.ndarray, rows: int) -> UnitActivity:

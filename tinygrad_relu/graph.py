@@ -132,11 +132,11 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
             kind = type(contribution)
             if kind is ndarray:
                 if contribution.shape != data.shape or contribution.dtype is not data.dtype:
-                    contribution = _fit(contribution, data, op)
+                    contribution = unbroadcast(contribution, data, op)
                 elif not contribution.ndim:
                     contribution = contribution[()]  # NumPy computes with its scalars ten times faster
             elif kind is not type(data):  # two NumPy scalars of one type agree in dtype and shape
-                contribution = _fit(contribution, data, op)
+                contribution = unbroadcast(contribution, data, op)
             before = arrived.get(parent)
             arrived[parent] = contribution if before is None else before + contribution
         if not retain_graph:
@@ -171,7 +171,7 @@ def _nodes_leading_to(inputs, order) -> set[Any]:
     return leading
 
 
-def _fit(gradient, data, op):
+def unbroadcast(gradient, data, op):
     """The gradient in the shape and dtype of its input: what broadcasting repeated is summed, here and only here."""
     if not hasattr(gradient, "shape"):
         gradient = np.asarray(gradient, dtype=data.dtype)

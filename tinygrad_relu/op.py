@@ -68,7 +68,7 @@ class Op:
     parents: Any = None  # the same, with None for those that need no gradient; None in a freed op
     inputs: Any = ()  # the same as arrays, or as Tensors while the backward pass is itself recorded
     output: Any = None
-    time = 0  # when this was recorded, by guard's clock: the ops of a graph in this order are the forward pass again
+    time = 0  # when this was recorded, by guard's clock: in this order the ops are the forward pass again
     seen: Mapping[int, bytes] = MappingProxyType({})  # what was in those arrays that somebody outside can change
     options: Mapping[str, Any] = MappingProxyType({})  # what was chosen: an axis, a slope
     recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
@@ -97,10 +97,15 @@ class Op:
         >>> (x * x).op.line
         '<doctest ...>:1'
         """
+        place = self.users_place()
+        return "{}:{}".format(*file_and_line(place)) if place else ""
+
+    def users_place(self) -> Place | None:
+        """Where in the user's program this node was made: the op, or a module around it, was called there."""
         call, place = self.call, self.place
         while place is None and call is not None:
             _, call, place, _ = call
-        return "{}:{}".format(*file_and_line(place)) if place else ""
+        return place
 
     def error(self, message: object, arrays: Any) -> str:
         """The message with the op's name before it and what the op was given behind it."""

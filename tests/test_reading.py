@@ -1,0 +1,186 @@
+"""The record as it is read: the order of the program, names, lines, modules, and what flowed back."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import tinygrad_relu as tg
+from tinygrad_relu import Tensor, nn
+from tinygrad_relu.reading import read
+
+KNOWS_COLUMNS = sys.version_info >= (3, 11)  # before, an instruction knows only its line
+
+
+def lines_of(reading):
+    return [step.line.text for step in reading.steps]
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(2, 3)
+        self.scale = nn.Parameter([2.0])
+
+    def forward(self, x):
+        h = self.first(x)
+        return np.tanh(h) * self.scale
+
+
+# ---------------------------------------------------------------------- order and lines
+
+
+def test_steps_stand_in_the_order_of_the_program():
+    x = Tensor(2.0, requires_grad=True)
+    late = x.exp()
+    early = x.sin()
+    reading = read(early * late, "draw")
+    assert [step.op.name for step in reading.steps] == ["exp", "sin", "multiply"]
+
+
+def test_each_step_knows_the_line_that_made_it_however_it_was_called():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    a = x * 2  # operator
+    b = 2 * a  # reflected
+    c = np.exp(b)  # NumPy's function
+    d = c.relu()  # method
+    e = tg.sum(d)  # function
+    words = [text.partition("# ")[2] for text in lines_of(read(e, "draw"))]
+    assert words == ["operator", "reflected", "NumPy's function", "method", "function"]
+
+
+def test_what_a_built_in_module_computes_belongs_to_the_line_that_called_it():
+    model = nn.MLP(2, [4], 1)
+    out = model(Tensor(np.ones((1, 2))))  # the call
+    reading = read(out, "draw")
+    assert len(reading.steps) == 3 and set(lines_of(reading)) == {"out = model(Tensor(np.ones((1, 2))))  # the call"}
+
+
+def test_in_a_module_of_ones_own_the_lines_of_its_forward_are_named():
+    reading = read(Net()(np.ones((1, 2))), "draw")
+    assert lines_of(reading) == ["h = self.first(x)"] + ["return np.tanh(h) * self.scale"] * 2
+
+
+def test_the_line_is_told_by_the_op_too():
+    y = Tensor(1.0, requires_grad=True).exp()
+    file, number = y.op.line.rsplit(":", 1)
+    assert file == __file__ and int(number) > 0
+
+
+# ---------------------------------------------------------------------- names
+
+
+@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
+def test_values_are_called_as_the_variables_they_are_assigned_to_and_taken_from():
+    a = Tensor(2.0, requires_grad=True)
+    w = np.array([1.0, 2.0])
+    b = a + a
+    c = (b * w).relu()
+    total = c.sum()
+    names = {value.name for value in read(total, "draw").values}
+    assert names == {"a", "b", "w", "c", "total", None}  # b * w has no name
+
+
+@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
+def test_a_name_of_ones_own_wins():
+    x = Tensor(1.0, requires_grad=True, name="mine")
+    y = x * 2
+    assert read(y, "draw").values[0].name == "mine"
+
+
+@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
+def test_only_the_last_op_of_an_expression_takes_the_name():
+    x = Tensor([1.0], requires_grad=True)
+    y = (x * 2 + 1).exp()
+    assert [step.result.name for step in read(y, "draw").steps] == [None, None, "y"]
+
+
+def test_code_without_a_source_has_no_names_but_breaks_nothing():
+    scope = {"x": Tensor(1.0, requires_grad=True)}
+    exec("y = x * 2", scope)
+    (step,) = read(scope["y"], "draw").steps
+    assert step.line.text == "" and step.line.url == "" and step.result.name is None
+
+
+# ---------------------------------------------------------------------- modules
+
+
+def test_module_calls_are_nested_and_named():
+    reading = read(Net()(np.ones((1, 2))), "draw")
+    assert [[call.label for call in step.calls] for step in reading.steps] == [
+        ["Net", "first: Linear"],
+        ["Net"],
+        ["Net"],
+    ]
+
+
+def test_two_calls_of_one_module_are_two():
+    layer = nn.Linear(2, 2)
+    first, second = read(layer(layer(np.ones((1, 2)))), "draw").steps
+    assert first.calls[0] is not second.calls[0] and first.calls[0].module is second.calls[0].module
+
+
+def test_after_an_error_in_forward_nothing_is_inside_a_module():
+    class Broken(nn.Module):
+        def forward(self, x):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Broken()(1)
+    (step,) = read(Tensor(1.0, requires_grad=True) * 2, "draw").steps
+    assert step.calls == ()
+
+
+def test_each_thread_is_in_modules_of_its_own():
+    found = []
+
+    class Waits(nn.Module):
+        def forward(self, x):
+            worker = threading.Thread(target=lambda: found.append(Tensor(1.0, requires_grad=True) * 2))
+            worker.start()
+            worker.join()
+            return x * 2
+
+    y = Waits()(Tensor(1.0, requires_grad=True))
+    assert [step.calls for step in read(found[0], "draw").steps] == [()]
+    assert len(read(y, "draw").steps[0].calls) == 1
+
+
+# ---------------------------------------------------------------------- what flowed back
+
+
+def test_a_retained_pass_leaves_what_each_op_got_and_sent():
+    x = Tensor([3.0, 4.0], requires_grad=True)
+    b = Tensor(1.0, requires_grad=True)
+    y = (x * x + b).sum()
+    y.backward(retain_graph=True)
+    times, plus, _ = read(y, "draw").steps
+    np.testing.assert_array_equal(times.sent(0) + times.sent(1), x.grad.numpy())
+    np.testing.assert_array_equal(plus.sent(1), b.grad.numpy())  # the sum over what broadcasting repeated
+    assert plus.op.sent[1].shape == (2,)
+
+
+def test_without_retain_graph_nothing_is_kept():
+    x = Tensor([3.0], requires_grad=True)
+    y = x * 2
+    op = y.op
+    y.backward()
+    assert op.received is None and op.sent == ()
+
+
+def test_a_pass_that_is_recorded_itself_keeps_no_circle():
+    x = Tensor([3.0], requires_grad=True)
+    y = (x * x).sum()
+    tg.grad(y, x, create_graph=True)
+    assert y.op.received is None
+
+
+# ---------------------------------------------------------------------- refused
+
+
+def test_a_freed_graph_is_refused_by_who_asked():
+    y = Tensor(1.0, requires_grad=True) * 2
+    y.backward()
+    with pytest.raises(RuntimeError, match=r"explain: .*freed"):
+        read(y, "explain")

@@ -1,0 +1,218 @@
+"""Reading: the record of a computation as it ran, from the first op to the last, for those who draw or explain it.
+
+The order is that of the program: each op knows when it was recorded. Nothing is computed here and nothing is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .graph import topological_order, unbroadcast
+from .nn.module import Module
+from .nn.parameter import Parameter
+from .source import Line, argument_names, assigned_name, line_at
+from .tensor import Tensor
+
+__all__ = ["ModuleCall", "Reading", "Step", "Value", "read"]
+
+
+@dataclass(eq=False)
+class ModuleCall:
+    """One call of a module, with the calls around it."""
+
+    module: Module
+    parent: ModuleCall | None
+    name: str  # what the module around it calls this one; "" for the outermost
+
+    @property
+    def label(self) -> str:
+        """Its name and class: ``0: Linear``."""
+        kind = type(self.module).__name__
+        return f"{self.name}: {kind}" if self.name else kind
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor, or a constant that an op was given."""
+
+    id: str
+    kind: str  # parameter, input, constant, result or output
+    array: np.ndarray
+    tensor: Tensor | None  # None for a constant
+    name: str | None
+    maker: Step | None = None
+    uses: list[tuple[Step, int]] = field(default_factory=list)  # the op and the number of the argument
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows to it."""
+        return self.tensor is not None and self.tensor.requires_grad
+
+    @property
+    def gradient(self) -> np.ndarray | None:
+        """What backward has left in ``grad``, or has passed on from here; None if it has not been here."""
+        if self.tensor is not None and self.tensor.grad is not None:
+            return np.asarray(self.tensor.grad._data)
+        received = self.maker.op.received if self.maker else None
+        return None if received is None else np.asarray(received)
+
+    @property
+    def calls(self) -> tuple[ModuleCall, ...]:
+        """The module calls around it, the outermost first. A parameter lies where it is used, an input outside."""
+        if self.maker:
+            return self.maker.calls
+        if self.kind == "input" or not self.uses:
+            return ()
+        return _common([step.calls for step, _ in self.uses])
+
+
+@dataclass(eq=False)
+class Step:
+    """One op that was applied."""
+
+    id: str
+    op: Any
+    arguments: list[Value]
+    result: Value
+    calls: tuple[ModuleCall, ...]
+    line: Line | None
+
+    @property
+    def argument_names(self) -> list[str]:
+        """What the op's forward calls its arguments."""
+        code = type(self.op).forward.__code__
+        names = list(code.co_varnames[1 : code.co_argcount])
+        return names if len(names) >= len(self.arguments) else [str(i) for i in range(len(self.arguments))]
+
+    def sent(self, i: int) -> np.ndarray | None:
+        """The gradient that went back to the i-th argument, in its shape; None if none did."""
+        parent = self.op.parents[i]
+        contribution = self.op.sent[i] if i < len(self.op.sent) and parent is not None else None
+        return None if contribution is None else np.asarray(unbroadcast(contribution, parent._data, self.op))
+
+
+@dataclass(eq=False)
+class Reading:
+    """A whole computation: its steps in the order of the program, and all values that occur."""
+
+    steps: list[Step]
+    values: list[Value]
+    output: Value
+
+
+def read(t: Tensor, caller: str) -> Reading:
+    """The computation that led to ``t``. RuntimeError if its graph was freed; ``caller`` is named in errors."""
+    if not isinstance(t, Tensor):
+        raise TypeError(f"{caller}: expected a Tensor, got {type(t).__name__}")
+    nodes = [node for node in _nodes(t, caller) if node.op is not None]
+    nodes.sort(key=_time)
+    values: dict[Any, Value] = {}
+    calls: dict[int, ModuleCall] = {}
+    steps: list[Step] = []
+    for node in nodes:
+        op: Any = node.op
+        arguments = [_argument(values, *each) for each in zip(op.arguments, op.inputs)]
+        result = values[node] = Value(f"t{len(values)}", "result", np.asarray(node._data), node, node.name)
+        step = Step(f"op{len(steps)}", op, arguments, result, _calls(op.call, calls), None)
+        result.maker = step
+        for i, argument in enumerate(arguments):
+            argument.uses.append((step, i))
+        steps.append(step)
+    output = values.get(t) or _leaf(values, t)
+    output.kind = "output" if output.maker else output.kind
+    _read_source(steps)
+    return Reading(steps, list(values.values()), output)
+
+
+def _time(node: Any) -> int:
+    return node.op.time
+
+
+def _nodes(t: Tensor, caller: str) -> list[Tensor]:
+    try:
+        return topological_order([t])
+    except RuntimeError as error:
+        raise RuntimeError(_FREED.format(caller=caller)) from error
+
+
+_FREED = (
+    "{caller}: the graph of this tensor was freed by backward() or grad(). Call tg.{caller} before, or go back with "
+    "backward(retain_graph=True), and the gradients can be shown too."
+)
+
+
+def _argument(values: dict[Any, Value], argument: Any, array: Any) -> Value:
+    if isinstance(argument, Tensor):
+        return values.get(argument) or _leaf(values, argument)
+    key = id(argument) if isinstance(argument, np.ndarray) else object()  # an array may be used twice, a number is new
+    if key not in values:
+        values[key] = Value(f"t{len(values)}", "constant", np.asarray(array), None, None)
+    return values[key]
+
+
+def _leaf(values: dict[Any, Value], t: Tensor) -> Value:
+    kind = "parameter" if isinstance(t, Parameter) else "input"
+    values[t] = Value(f"t{len(values)}", kind, np.asarray(t._data), t, t.name)
+    return values[t]
+
+
+# ---------------------------------------------------------------------- modules
+
+
+def _calls(call: Any, known: dict[int, ModuleCall]) -> tuple[ModuleCall, ...]:
+    """The module calls around an op, the outermost first; each is made once."""
+    found: list[ModuleCall] = []
+    chain = []
+    while call is not None:
+        chain.append(call)
+        call = call[1]
+    for each in reversed(chain):
+        if id(each) not in known:
+            parent = found[-1] if found else None
+            known[id(each)] = ModuleCall(each[0], parent, _name_within(parent, each[0]))
+        found.append(known[id(each)])
+    return tuple(found)
+
+
+def _name_within(parent: ModuleCall | None, module: Module) -> str:
+    if parent is None:
+        return ""
+    return next((name for name, each in parent.module.named_modules() if each is module), "")
+
+
+def _common(paths: Iterable[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
+    """The calls that all paths begin with."""
+    shared = []
+    for level in zip(*paths):
+        if any(each is not level[0] for each in level):
+            break
+        shared.append(level[0])
+    return tuple(shared)
+
+
+# ---------------------------------------------------------------------- the program's text
+
+
+def _read_source(steps: list[Step]) -> None:
+    """Give each step its line, and each value without a name that of the variable it is assigned to or taken from."""
+    places = [step.op.users_place() for step in steps]
+    for step, place, following in zip(steps, places, [*places[1:], None]):
+        if place is None:
+            continue
+        step.line = line_at(place)
+        if place != following:  # of several ops of one expression only the last gives its value
+            step.result.name = step.result.name or assigned_name(place)
+        if step.op.place is not None:
+            _name_leaves(step.arguments, argument_names(place, len(step.arguments)))
+        else:  # a built-in module was called, with its input
+            _name_leaves([x for x in step.arguments if x.kind == "input"], argument_names(place, 1))
+
+
+def _name_leaves(values: list[Value], names: list[str | None]) -> None:
+    for value, name in zip(values, names):
+        if value.maker is None and (value.array.ndim or value.requires_grad):
+            value.name = value.name or name

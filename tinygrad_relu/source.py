@@ -1,0 +1,132 @@
+"""Source: what the user's program says at the place where a node was made: the line, and the names of variables in it.
+
+``b = a + a`` needs no ``name="b"``: the statement tells what its value is called, and what its operands are. Python
+3.11 and later know which expression an instruction belongs to; before, only the line is known.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import linecache
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .place import Place, file_and_line
+
+__all__ = ["Line", "argument_names", "assigned_name", "line_at"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the user's program."""
+
+    file: str
+    number: int
+    text: str  # without the space around it; "" if the file cannot be read
+
+    @property
+    def name(self) -> str:
+        """The file's name without the folder, and without the brackets around text that is in no file."""
+        return os.path.basename(self.file).strip("<>")
+
+    @property
+    def url(self) -> str:
+        """Where a browser or an editor finds it; "" if it is in no file, as in a notebook."""
+        return f"{Path(self.file).absolute().as_uri()}#L{self.number}" if os.path.exists(self.file) else ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.number}"
+
+
+def line_at(place: Place) -> Line:
+    """The line that made a node."""
+    file, number = file_and_line(place)
+    return Line(file, number, linecache.getline(file, number).strip())
+
+
+def assigned_name(place: Place) -> str | None:
+    """The variable that the value made here is assigned to, if the statement does only that."""
+    found = _parsed(place)
+    return found[1].get(_position(place)) if found else None
+
+
+def argument_names(place: Place, count: int) -> list[str | None]:
+    """The variables among the ``count`` arguments of the operator, function or method that was called here."""
+    found = _parsed(place)
+    node = found[0].get(_position(place)) if found else None
+    operands = _operands(node)
+    if len(operands) != count:
+        return [None] * count
+    return [operand.id if isinstance(operand, ast.Name) else None for operand in operands]
+
+
+def _operands(node: Any) -> list[Any]:
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    if isinstance(node, ast.UnaryOp):
+        return [node.operand]
+    if isinstance(node, ast.Call):
+        return _called_with(node)
+    return []
+
+
+def _called_with(node: ast.Call) -> list[Any]:
+    """The arguments by place; in x.relu() what stands before the dot."""
+    if any(isinstance(argument, ast.Starred) for argument in node.args):
+        return []
+    is_method = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, (ast.Name, ast.Call, ast.BinOp))
+    if is_method and not (node.args or node.keywords):
+        return [node.func.value]  # type: ignore[attr-defined]
+    return list(node.args)
+
+
+Positions = tuple[int, int, int, int]  # first line, last line, first column, column behind the last
+
+
+def _position(place: Place) -> Positions | None:
+    code, instruction = place
+    if not hasattr(code, "co_positions"):  # Python 3.10
+        return None
+    position = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
+    return None if position is None or None in position else position
+
+
+def _parsed(place: Place) -> tuple[dict[Any, ast.expr], dict[Any, str]] | None:
+    lines = linecache.getlines(place[0].co_filename)
+    return _expressions("".join(lines)) if lines else None
+
+
+@lru_cache(maxsize=32)
+def _expressions(text: str) -> tuple[dict[Any, ast.expr], dict[Any, str]]:
+    """All expressions of a program by their position, and the names that values of some are assigned to."""
+    expressions: dict[Any, ast.expr] = {}
+    names: dict[Any, str] = {}
+    try:
+        tree = ast.parse(text)
+    except SyntaxError:  # a notebook's cell with magic commands
+        return expressions, names
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr):
+            expressions[_extent(node)] = node
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            _note(names, node.value, node.targets[0])
+        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
+            _note(names, node.value, node.target)
+        elif isinstance(node, ast.AugAssign):
+            _note(names, node, node.target)
+    return expressions, names
+
+
+def _note(names: dict[Any, str], value: Any, target: ast.expr) -> None:
+    if isinstance(target, ast.Name):
+        names[_extent(value)] = target.id
+    elif isinstance(target, ast.Attribute):
+        names[_extent(value)] = target.attr
+
+
+def _extent(node: Any) -> Positions:
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
