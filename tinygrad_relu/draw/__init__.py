@@ -1,76 +1,89 @@
-"""Draw: the computation graph as a picture, or rather as DOT text that Graphviz makes a picture of."""
+"""Draw: the computation graph as a picture, with values, gradients, masks and the user's own lines."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import graphviz
 import numpy as np
 
-from ..graph import topological_order
+from ..mode import enable_grad
+from ..nn.module import Module
+from ..reading import Reading, read
 from ..tensor import Tensor
+from ..train import evaluating
+from .build import picture
+from .drawing import Drawing
 
-# Okabe & Ito's palette, which colour-blind readers can tell apart (Okabe & Ito 2008, "Color Universal Design").
-_FILL = {"parameter": "#56B4E9", "constant": "#DDDDDD", "result": "#FFFFFF", "op": "#F0E442"}
+__all__ = ["Drawing", "draw", "traced"]
+
+_FEW = 5  # ops in a row that fit on a page from left to right
 
 
-def draw(t: Tensor) -> graphviz.Digraph:
-    """The graph that leads to ``t``, as a ``graphviz.Digraph``: ``.source`` is its DOT text, ``.render()`` a picture.
+def draw(
+    t: Tensor | Module,
+    x: Any = None,
+    *,
+    depth: int | None = None,
+    direction: str | None = None,
+    limit: int | None = 300,
+) -> Drawing:
+    """The graph that leads to the tensor ``t``, or that a module computes from ``x``, as a picture.
+
+    It is a ``graphviz.Digraph``: ``.source`` is its DOT text, ``.render()`` and ``.pipe()`` make pictures. It shows
+    itself in a notebook, and ``.save("graph.svg")`` writes it (.png, .pdf, .html, .mmd and .dot too). Where Graphviz
+    is not installed, SVG and HTML come from a layout of our own.
 
     Boxes are tensors with name, shape, dtype, value (the numbers up to 8 elements, above that min, mean and max) and
-    gradient; ovals are ops with their options; there is one arrow for each argument. A picture needs the Graphviz
-    program ``dot``, the text does not. RuntimeError if the graph was freed by ``backward()``: draw before, or go back
-    with ``retain_graph=True``.
+    gradient; rounded ones are ops with their options and what they have saved, of a ReLU the share of elements that
+    are blocked. There is one arrow for each argument. After ``backward(retain_graph=True)`` each arrow has the size
+    (Euclidean norm) of the gradient that flowed back along it. Frames are calls of modules. Tooltips have the full
+    numbers and the line of your program that made the node.
+
+    ``depth``: how many nested modules are opened; 0 draws a network as one box. ``direction``: ``"LR"`` from left to
+    right or ``"TB"`` from top to bottom; left out, a few ops go to the right, and networks down. ``limit``: with more boxes than that, modules and repeated blocks are folded
+    until it can be read, and a note says so; None draws everything. A module is drawn in evaluation mode.
+
+    Raises TypeError for what is neither Tensor nor Module, and RuntimeError if the graph was freed by ``backward()``.
 
     >>> x = Tensor([1.0, -2.0], requires_grad=True, name="x")
-    >>> [line.strip() for line in tg.draw(x.relu()).source.splitlines() if "->" in line]
-    ['t0 -> op1', 'op1 -> t1']
+    >>> tg.draw(x.relu())
+    <Drawing 'computation': 2 tensors, 1 op, 2 arrows>
+    >>> tg.draw(x.relu()).source
+    'digraph computation {...t0 -> op0...op0 -> t1...
+    >>> tg.draw(nn.MLP(2, [4], 2), np.ones((3, 2)), depth=0)
+    <Drawing 'computation': 2 tensors, 0 ops, 1 fold, 2 arrows>
     """
-    if not isinstance(t, Tensor):
-        raise TypeError(f"draw: expected a Tensor, got {type(t).__name__}")
-    style = {"style": "filled", "fontname": "monospace"}
-    dot = graphviz.Digraph("computation", graph_attr={"rankdir": "LR"}, node_attr=style)
-    drawn: dict[Any, str] = {}
-    for node in reversed(topological_order([t])):
-        if node.op is None:
-            _draw_tensor(dot, drawn, node)
-            continue
-        op_id = f"op{len(drawn)}"
-        options = [f"{name}={value!r}"[:40] for name, value in node.op.options.items()]
-        dot.node(op_id, _label(node.op.name, *options), shape="oval", fillcolor=_FILL["op"])
-        for i, (argument, array) in enumerate(zip(node.op.arguments, node.op.inputs)):
-            source = argument if isinstance(argument, Tensor) else (op_id, i)
-            dot.edge(_draw_tensor(dot, drawn, source, array), op_id)
-        dot.edge(op_id, _draw_tensor(dot, drawn, node))
-    return dot
+    if direction not in ("LR", "TB", None):
+        raise ValueError(f"draw: direction is 'LR' (left to right) or 'TB' (top to bottom), got {direction!r}")
+    for name, value in (("depth", depth), ("limit", limit)):
+        if value is not None and not (isinstance(value, (int, np.integer)) and value >= (name == "limit")):
+            raise ValueError(f"draw: {name} is a whole number or None, got {value!r}")
+    output = traced(t, x, "draw") if isinstance(t, Module) else t
+    if not isinstance(t, Module) and x is not None:
+        raise TypeError(f"draw: x is the input of a module, and {type(t).__name__} is none; give the tensor alone")
+    reading = read(output, "draw")
+    return Drawing(picture(reading, depth=depth, direction=direction or _readable(reading), limit=limit))
 
 
-def _draw_tensor(dot: graphviz.Digraph, drawn: dict[Any, str], node: Any, array: Any = None) -> str:
-    """The identity of the tensor's box, drawn now if it is new. A constant that was no Tensor has only its array."""
-    if node in drawn:
-        return drawn[node]
-    drawn[node] = f"t{len(drawn)}"
-    lines, kind = [], "constant"
-    if isinstance(node, Tensor):
-        array = node._data
-        lines = [node.name] if node.name else []
-        kind = "parameter" if node.op is None and node.requires_grad else "constant" if node.op is None else "result"
-    array = np.asarray(array)
-    lines += [f"{array.shape} {array.dtype}", _numbers(array)]
-    if kind != "constant":
-        lines.append(f"grad: {'not computed' if node._grad is None else _numbers(np.asarray(node.grad._data))}")
-    dot.node(drawn[node], _label(*lines), shape="box", fillcolor=_FILL[kind])
-    return drawn[node]
+def _readable(reading: Reading) -> str:
+    """The direction in which the drawing is not much wider than a page."""
+    small = len(reading.steps) <= _FEW and not any(step.calls for step in reading.steps)
+    return "LR" if small else "TB"
 
 
-def _label(*lines: str) -> str:
-    """Lines of plain text: a name with quotes, backslashes or angle brackets in it stays what it is."""
-    return graphviz.nohtml("\\n".join(graphviz.escape(line) for line in "\n".join(lines).split("\n")))
-
-
-def _numbers(array: np.ndarray) -> str:
-    if array.size <= 8:
-        return np.array2string(array, precision=4)
-    if array.dtype == bool:
-        return f"{array.mean():.0%} true"
-    return f"min {array.min():.4g} mean {array.mean():.4g} max {array.max():.4g}"
+def traced(model: Module, x: Any, caller: str) -> Tensor:
+    """What the module makes of ``x`` in evaluation mode, recorded even if nothing in it can learn."""
+    if x is None:
+        raise TypeError(f"{caller}: a module is drawn at work: give its input too, {caller}(model, x)")
+    if not isinstance(x, Tensor):
+        first = next(iter(model.parameters()), None)
+        x = np.asarray(x)
+        x = Tensor(x.astype(first.dtype) if first is not None and x.dtype.kind == "f" else x, name="input")
+    learns = any(parameter.requires_grad for parameter in model.parameters())
+    if not (learns or x.requires_grad) and x.dtype.kind == "f":
+        x = Tensor(x.detach()._data, requires_grad=True, name=x.name)
+    with evaluating(model), enable_grad():
+        output = model(x)
+    if not isinstance(output, Tensor):
+        raise TypeError(f"{caller}: the module returned {type(output).__name__}, not a Tensor; draw one of its parts")
+    return output

@@ -1,0 +1,242 @@
+"""Build: from the record of a computation to a Picture of it, with all labels, tooltips, links and clusters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..activity import dead_in_batch
+from ..reading import ModuleCall, Reading, Step, Value
+from ..words import described, in_full, norm, number, option, percent
+from .fold import Fold, folds
+from .picture import LEVELS, Arrow, Box, Cluster, Picture
+
+__all__ = ["picture"]
+
+# Where x op y is y op x, nobody needs to know which argument an arrow is.
+_SYMMETRIC = frozenset({"add", "multiply", "maximum", "minimum", "equal", "not_equal", "logaddexp", "hypot"})
+
+
+def picture(reading: Reading, *, depth: int | None = None, direction: str = "LR", limit: int | None = 300) -> Picture:
+    """The Picture of a computation; see ``tg.draw`` for the options."""
+    units, notes = folds(reading, depth, limit)
+    title = f"Computation graph of {reading.output.name or 'a tensor'}"
+    made = Picture(direction=direction, notes=notes, title=title)
+    builder = _Builder(made, _flows(reading))
+    for unit in units:
+        builder.add(unit)
+    if not reading.steps:
+        builder.value(reading.output, ())
+    made.description = f"{len(reading.values)} tensors and {len(reading.steps)} ops in the order of the computation."
+    return made
+
+
+def _flows(reading: Reading) -> dict[tuple[Step, int], np.ndarray]:
+    """The gradient that went back along each arrow."""
+    found = {}
+    for step in reading.steps:
+        for i in range(len(step.arguments)):
+            sent = step.sent(i)
+            if sent is not None:
+                found[step, i] = sent
+    return found
+
+
+class _Builder:
+    """Adds boxes to a picture in the order of the computation, each once, with the arrows that lead to it."""
+
+    def __init__(self, made: Picture, flows: dict[tuple[Step, int], np.ndarray]):
+        self.made = made
+        self.flows = flows
+        self.largest = max((norm(g) for g in flows.values() if math.isfinite(norm(g))), default=0.0)
+        self.drawn: set[str] = set()
+        self.clusters: dict[ModuleCall, str] = {}
+
+    def add(self, unit: Fold) -> None:
+        """One step with its tensors, or several as one box."""
+        if unit.is_folded:
+            self._add_folded(unit)
+        else:
+            self._add_step(unit.steps[0])
+
+    def _add_step(self, step: Step) -> None:
+        for argument in step.arguments:
+            self.value(argument, argument.calls)
+        self.made.boxes.append(_op_box(step, self._cluster(step.calls)))
+        labels = _argument_labels(step)
+        for i, argument in enumerate(step.arguments):
+            self._arrow(argument.id, step.id, self.flows.get((step, i)), labels[i])
+        self.value(step.result, step.calls)
+        self._arrow(step.id, step.result.id, step.op.received)
+
+    def _add_folded(self, unit: Fold) -> None:
+        inside = set(unit.steps)
+        results = [step.result for step in unit.steps]
+        given = [(value, step, i) for step in unit.steps for i, value in enumerate(step.arguments)]
+        outside = [each for each in given if each[0].maker not in inside and not _is_hidden(each[0], inside)]
+        for value, _, _ in outside:
+            self.value(value, value.calls)
+        box = f"fold{unit.steps[0].id[2:]}"
+        self.made.boxes.append(_fold_box(box, unit, [value for value, _, _ in given], self._cluster(unit.calls)))
+        for value in dict.fromkeys(value for value, _, _ in outside):
+            sent = [self.flows[step, i] for v, step, i in outside if v is value and (step, i) in self.flows]
+            self._arrow(value.id, box, sum(sent[1:], sent[0]) if sent else None)
+        for result in results:
+            if not _is_hidden(result, inside):
+                self.value(result, unit.calls)
+                self._arrow(box, result.id, result.maker.op.received if result.maker else None)
+
+    def value(self, value: Value, calls: tuple[ModuleCall, ...]) -> None:
+        """The box of a tensor, unless it stands there already."""
+        if value.id not in self.drawn:
+            self.drawn.add(value.id)
+            self.made.boxes.append(_value_box(value, self._cluster(calls)))
+
+    def _arrow(self, tail: str, head: str, gradient: Any, label: str = "") -> None:
+        arrow = Arrow(f"e{len(self.made.arrows)}", tail, head, label)
+        if gradient is not None:
+            gradient = np.asarray(gradient)
+            size = norm(gradient)
+            arrow.gradient, arrow.level = f"|g| {number(size)}", self._level(size)
+            arrow.tooltip = f"gradient that flowed back here, of size {number(size)}\n{in_full(gradient)}"
+        self.made.arrows.append(arrow)
+
+    def _level(self, size: float) -> int:
+        """4 for the largest and those near it, one less for each factor of 3 (half a power of ten) below."""
+        if not math.isfinite(size):
+            return LEVELS - 1
+        if not size or not self.largest:
+            return 0
+        return min(LEVELS - 1, max(0, LEVELS - 1 - int(2 * math.log10(self.largest / size))))
+
+    def _cluster(self, calls: tuple[ModuleCall, ...]) -> str:
+        """The id of the innermost cluster, which is added with those around it if it is new."""
+        parent = ""
+        for call in calls:
+            if call not in self.clusters:
+                self.clusters[call] = f"m{len(self.clusters)}"
+                tooltip = repr(call.module)
+                self.made.clusters.append(Cluster(self.clusters[call], call.label, parent, tooltip))
+            parent = self.clusters[call]
+        return parent
+
+
+def _is_hidden(value: Value, inside: set[Step]) -> bool:
+    """Whether a value lies within a folded box: it is used in there only, and is no input or output of the whole."""
+    if value.kind in ("output", "input"):
+        return False
+    return (value.maker is None or value.maker in inside) and all(step in inside for step, _ in value.uses)
+
+
+# ---------------------------------------------------------------------- labels
+
+
+def _value_box(value: Value, cluster: str) -> Box:
+    array, gradient = value.array, value.gradient
+    lines = [value.name] if value.name else []
+    lines += [f"{array.shape} {array.dtype}", *described(array)]
+    tooltip = [f"{value.kind} {value.name or ''}".strip(), f"shape {array.shape}, {array.dtype}", in_full(array)]
+    if value.requires_grad:
+        shown = ["not computed"] if gradient is None else described(gradient)
+        lines += [f"grad {shown[0]}"] if len(shown) == 1 else ["grad", *shown]
+        tooltip.append("grad: not computed" if gradient is None else f"grad:\n{in_full(gradient)}")
+    return Box(value.id, value.kind, lines, "\n".join(tooltip), cluster=cluster)
+
+
+def _op_box(step: Step, cluster: str) -> Box:
+    op, marks = step.op, []
+    options = [option(name, value) for name, value in op.options.items() if _is_chosen(step, name, value)]
+    lines = [op.name, *options, *(f"{name} {text}" for name, text in saved(op).items())]
+    dead = dead_in_batch(step.op, step.result.array)
+    if dead:
+        marks.append("dead")
+        lines.append(f"{len(dead)} of {step.result.array[0].size} units dead")
+    tooltip = [repr(op), (type(op).__doc__ or "").strip().split("\n\n")[0]]
+    if step.line:
+        tooltip += [f"{step.line.file}:{step.line.number}", step.line.text]
+    tooltip += [f"saved {name}:\n{in_full(array)}" for name, array in saved_arrays(op).items()]
+    if dead:
+        tooltip.append(f"units that are silent on every row, and learn nothing: {', '.join(map(str, dead))}")
+    link = step.line.url if step.line else ""
+    return Box(step.id, "op", lines, "\n".join(tooltip), link, cluster, tuple(marks))
+
+
+def _is_chosen(step: Step, name: str, value: Any) -> bool:
+    """Whether an option is not what it would be anyway."""
+    parameter = step.op.signature.parameters.get(name)
+    return not _same(value, None if parameter is None else parameter.default)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and not isinstance(a, np.ndarray) and a == b)
+
+
+def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
+    learned = list(dict.fromkeys(value for value in given if value.kind == "parameter"))
+    size = sum(value.array.size for value in learned)
+    lines = [unit.title]
+    if len(unit.steps) > 1 and "ops" not in unit.title:
+        lines.append(f"{len(unit.steps):,} ops")
+    if learned:
+        lines.append(f"{size:,} parameters")
+    dead = sum(len(dead_in_batch(step.op, step.result.array)) for step in unit.steps)
+    if dead:
+        lines.append(f"{dead} dead units")
+    names = [f"{value.name or value.id} {value.array.shape}" for value in learned]
+    shown = [str(step.op) for step in unit.steps[:20]] + ["..."] * (len(unit.steps) > 20)
+    tooltip = [*lines, "ops: " + ", ".join(shown)] + ([f"parameters: {', '.join(names[:20])}"] if names else [])
+    line = unit.steps[0].line
+    if line:
+        tooltip += [f"{line.file}:{line.number}", line.text]
+    return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("dead",) * bool(dead))
+
+
+def _argument_labels(step: Step) -> list[str]:
+    """What each argument is called, where there are several and their order matters."""
+    if len(step.arguments) < 2 or step.op.name in _SYMMETRIC:
+        return [""] * len(step.arguments)
+    return step.argument_names[: len(step.arguments)]
+
+
+# ---------------------------------------------------------------------- what an op has saved
+
+
+_OWN = frozenset(
+    {"arguments", "parents", "inputs", "output", "options", "time", "place", "call", "seen", "received", "sent"}
+)
+
+
+def saved_attributes(op: Any) -> dict[str, Any]:
+    """What forward has saved for backward, by name."""
+    return {name: value for name, value in vars(op).items() if name not in _OWN and not name.startswith("_")}
+
+
+def saved_arrays(op: Any) -> dict[str, np.ndarray]:
+    """The arrays among what was saved."""
+    return {name: value for name, value in saved_attributes(op).items() if isinstance(value, np.ndarray)}
+
+
+# Where the mask of these is true, no gradient passes. Others save masks that tell one formula from another.
+_BLOCKING = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_tanh"})
+
+
+def blocks(op: Any, name: str) -> bool:
+    """Whether what was saved by this name is a mask of the elements whose gradient stops here."""
+    return name == "mask" and op.name in _BLOCKING
+
+
+def saved(op: Any) -> dict[str, str]:
+    """In a few words what was saved: of a mask the share that is blocked."""
+    words = {}
+    for name, value in saved_attributes(op).items():
+        if not isinstance(value, np.ndarray):
+            continue
+        if value.dtype == bool and value.size:
+            words[name] = f"{percent(value.mean())} {'blocked' if blocks(op, name) else 'true'}"
+        elif value.size <= 4:
+            words[name] = described(value)[0]
+        else:
+            words[name] = f"{value.shape} {value.dtype}"
+    return words
