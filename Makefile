@@ -4,6 +4,8 @@
 #   make test        all tests that need no other framework
 #   make lint        style and types          make bench    one training step, timed beside others
 #   make test-torch  the same with PyTorch    make size     lines and tokens of each room
+#   make browser     what the tests of the pages need: Chromium, and a driver for it
+#   make pictures    take those of the README again
 #   make lint-fix    mend what can be         make clean    remove .venv and what was built
 
 PYTHON ?= python3
@@ -16,7 +18,7 @@ RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,R
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
 # SIM300, E731: as it reads best.
 
-.PHONY: help demo test test-torch lint lint-fix bench size clean torch jax
+.PHONY: help demo test test-torch lint lint-fix bench size clean torch jax browser pictures
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,7 +42,18 @@ demo: .venv/with-demo
 test: .venv/with-demo .venv/with-test
 	@$(PY) -c "import torch" 2>/dev/null || \
 		echo "PyTorch is not here, so the comparisons with it are skipped; 'make test-torch' installs it and runs them."
+	@$(PY) -c "import playwright" 2>/dev/null && $(CHROMIUM) >/dev/null || \
+		echo "There is no browser to drive, so the tests of the pages are skipped; 'make browser' installs one."
 	$(PY) -m pytest -n 2
+
+CHROMIUM := command -v chromium || command -v chromium-browser || command -v google-chrome
+
+# Chromium from Debian's packages; elsewhere any that is on the PATH will do.
+browser: .venv/with-browser
+	@$(CHROMIUM) >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+pictures: browser
+	$(PY) examples/pictures/take.py
 
 torch: .venv/with-torch
 jax: .venv/with-jax

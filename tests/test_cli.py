@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ import tinygrad_relu as tg
 from tinygrad_relu import cli, data
 from tinygrad_relu.__main__ import _termination_as_an_exception, main
 
-ALWAYS = {"model.npz", "metrics.csv", "dead_units.txt", "summary.json"}
-MAYBE = {"curves.png", "decision.png", "graph.dot", "graph.svg"}
+GRAPHS = {"graph.svg", "graph.html", "graph.dot", "backprop.html"}
+ALWAYS = {"model.npz", "metrics.csv", "dead_units.txt", "summary.json"} | GRAPHS
+MAYBE = {"curves.png", "decision.png"}
 
 
 @pytest.fixture(autouse=True)
@@ -93,15 +95,42 @@ def test_without_matplotlib_one_line_says_so(monkeypatch, capsys):
     assert not os.path.exists("run/curves.png")
 
 
-def test_the_graph_is_drawn_or_its_absence_explained(capsys):
+def test_the_graph_is_drawn_and_explained_with_its_gradients(capsys):
     assert quick() == 0
+    texts = {name: Path("run", name).read_text(encoding="utf-8") for name in GRAPHS}
+    for text in texts.values():
+        assert ("relu" in text and "cross_entropy" in text) or "loss" in text
+    assert "|g|" in texts["graph.svg"] and "not computed" not in texts["graph.dot"]
+    assert "result = loss(model(X), y)" in texts["backprop.html"]
+
+
+# ---------------------------------------------------------------------- explain
+
+
+@pytest.mark.parametrize("source", ["moons", "digits", "table.csv"])
+def test_explain_writes_one_page_and_shows_the_program_behind_it(source, capsys):
+    write("table.csv", "1,2,no\n2,1,yes\n3,5,no\n5,4,yes\n")
+    assert main(["explain", "--data", source, "--hidden", "3", "--rows", "4", "--out", "deep/er/page.html"]) == 0
     out = capsys.readouterr().out
-    if os.path.exists("run/graph.dot"):
-        with open("run/graph.dot") as file:
-            assert "relu" in file.read()
-        assert os.path.exists("run/graph.svg") or "no graph.svg" in out
-    else:
-        assert "no graph.dot" in out
+    assert "loss = tg.cross_entropy(model(X), y)" in out and "deep/er/page.html" in out
+    page = Path("deep/er/page.html").read_text(encoding="utf-8")
+    assert "loss = tg.cross_entropy(model(X), y)" in page and "backprop.py" in page
+    assert os.listdir("deep/er") == ["page.html"]
+
+
+def test_explain_says_what_is_wrong_and_writes_nothing(capsys):
+    os.mkdir("folder")
+    for options, words in {
+        ("--data", "mons"): "nearest are moons",
+        ("--activation", "rleu"): "relu",
+        ("--out", "folder"): "is a folder",
+        ("--rows", "0"): "1 or more",
+        ("--language", "fr"): "en",
+        ("--data", "digits", "--noise", "1"): "--noise is for points",
+    }.items():
+        assert main(["explain", *options]) == 2
+        assert words in error_of(capsys)
+    assert os.listdir() == ["folder"] and os.listdir("folder") == []
 
 
 def test_csv_with_words_as_classes_there_and_back(capsys):

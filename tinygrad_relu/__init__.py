@@ -9,6 +9,7 @@ from ._version import __version__
 from .activity import DeadUnits, UnitActivity, dead_units
 from .check import GradcheckError, gradcheck, gradgradcheck
 from .draw import draw
+from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, vjp
 from .graph import topological_order
 from .mode import (
@@ -23,6 +24,7 @@ from .op import Op, _nearest, register, registry, unregister
 from .ops import *  # noqa: F403
 from .random import manual_seed
 from .serialize import load, save
+from .summary import LayerSummary, ModelSummary, summary
 from .tensor import Tensor
 from .train import History, fit, predict
 

@@ -25,6 +25,7 @@ examples:
   tinygrad-relu train --data moons --samples 1000 --noise 0.2 --out runs/moons
   tinygrad-relu train --data flowers.csv --target species --out runs/flowers
   tinygrad-relu predict --run runs/flowers new.csv --out answers.csv
+  tinygrad-relu explain --data moons --hidden 4 --out backprop.html
 
 A mistake in the input is told in one line on stderr, with exit status 2, and
 leaves no files behind.
@@ -56,8 +57,11 @@ files in the folder --out:
   curves.png               the same as a picture (needs matplotlib)
   decision.png             what is answered where, for points in the plane
                            (needs matplotlib)
-  graph.dot, graph.svg     the computation graph of a small batch (the SVG needs
-                           the program dot, of Graphviz)
+  graph.svg, graph.html, graph.dot
+                           the computation graph of 4 rows with the gradients,
+                           as a picture, a page to zoom in, and DOT text
+  backprop.html            a page that steps through the forward and backward
+                           pass of the trained network on those rows
   dead_units.txt           the units that are silent on every row of the
                            training data, layer by layer
   summary.json             settings, versions, results
@@ -75,6 +79,12 @@ gives to it, as CSV. The file has the columns that the network was trained on.
 If both files begin with a line of names, the columns are found by their names,
 and others, such as the label, are ignored; if not, leave out the label. Digits
 are 64 columns with values from 0 to 1."""
+
+
+_EXPLAIN = """\
+Write a page that steps through the forward and the backward pass of a small
+network, op by op: what each op computes and saves, and how its gradient goes
+back. The page is one file, needs no network, and opens in any browser."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -175,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_train(command("train", cli.train, "train a network", _TRAIN, f"{_TRAIN_MORE}\n{_EXAMPLES}"))
     _add_predict(command("predict", cli.predict, "use a trained network", _PREDICT, _EXAMPLES))
+    _add_explain(command("explain", cli.explain, "watch a gradient go back", _EXPLAIN, _EXAMPLES))
     return parser
 
 
@@ -215,6 +226,20 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE.csv", help="the rows to classify")
     parser.add_argument("--run", required=True, metavar="FOLDER", help="folder that train made")
     parser.add_argument("--out", metavar="FILE", help="where to write the answers (default: to standard output)")
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--data", default="moons", metavar="NAME|FILE.csv", help="data set or table (default: moons)")
+    add("--target", metavar="COLUMN", help="CSV: the column with the classes (default: the last)")
+    add("--rows", type=_whole(1), default=8, metavar="N", help="rows of the data to compute with (default: 8)")
+    add("--noise", type=_number(0), metavar="X", help="points in the plane: how much noise (default: by data set)")
+    add("--hidden", type=_sizes, default=[4], metavar="N,N,...", help="hidden units by layer (default: 4)")
+    add("--activation", default="relu", metavar="NAME", help="as for train (default: relu)")
+    add("--seed", type=_whole(0), default=0, metavar="N", help="of the data and the weights (default: 0)")
+    add("--language", default="en", choices=["en", "ko"], help="of the page at first; it can switch (default: en)")
+    add("--out", default="backprop.html", metavar="FILE.html", help="where to write (default: backprop.html)")
+    add("--quiet", action="store_true", help="no report, only errors")
 
 
 # ---------------------------------------------------------------------- values of options

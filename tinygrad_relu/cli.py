@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import csv
 import difflib
+import importlib
 import io
 import json
 import os
 import platform
 import secrets
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,22 +26,27 @@ from . import data, nn, ops, optim, plots, random, serialize
 from ._version import __version__
 from .activity import DeadUnits, dead_units
 from .draw import draw
-from .tensor import Tensor
+from .explain import Explorer
+from .explain import explain as explained
+from .explain.program import run_program
 from .train import History, evaluating, fit, optimizer_class
 from .train import predict as outputs_of
 
-__all__ = ["predict", "train"]
+__all__ = ["explain", "predict", "train"]
 
 _TOYS = {"moons": data.moons, "circles": data.circles, "spirals": data.spirals, "blobs": data.blobs, "xor": data.xor}
 _FORMAT = "tinygrad_relu model 1"
 _MODEL, _SUMMARY = "model.npz", "summary.json"
+_EXPLAINED = 4  # rows of data that are drawn and explained after training
 _FILES = {
     _MODEL: "weights, architecture, class names",
     "metrics.csv": "every epoch in numbers",
     "curves.png": "loss and accuracy as a picture",
     "decision.png": "what is answered where",
-    "graph.dot": "the computation graph of 4 rows, for Graphviz",
-    "graph.svg": "the same as a picture",
+    "graph.svg": "the computation graph of 4 rows, with the gradients",
+    "graph.html": "the same to zoom in",
+    "graph.dot": "the same for Graphviz",
+    "backprop.html": "its backward pass, step by step",
     "dead_units.txt": "units that are silent on every row",
     _SUMMARY: "settings, versions, results",
 }
@@ -218,7 +223,9 @@ def _write(folder: Path, run: _Run, history: History, report: DeadUnits) -> list
     serialize.save(folder / _MODEL, stored)
     history.to_csv(folder / "metrics.csv")
     _write_text(folder / "dead_units.txt", f"{report}\n")
-    return _draw_pictures(folder, run, history) + _draw_graph(folder, run)
+    notes = _draw_pictures(folder, run, history)
+    _draw_graph(folder, run)
+    return notes
 
 
 def _draw_pictures(folder: Path, run: _Run, history: History) -> list[str]:
@@ -241,21 +248,17 @@ def _draw_pictures(folder: Path, run: _Run, history: History) -> list[str]:
     return []
 
 
-def _draw_graph(folder: Path, run: _Run) -> list[str]:
+def _draw_graph(folder: Path, run: _Run) -> None:
+    """The graph of a few rows after their backward pass, as a picture and as a page that steps through it."""
+    names = {"model": run.model, "loss": run.loss, "X": run.X[:_EXPLAINED], "y": run.y[:_EXPLAINED]}
     run.model.zero_grad()
     with evaluating(run.model):
-        result = run.loss(run.model(Tensor(run.X[:4], name="X")), run.y[:4])
-        result.backward(retain_graph=True)
-        dot = draw(result)
+        result = run_program("result = loss(model(X), y)\nresult.backward(retain_graph=True)\n", names)["result"]
+        drawing = draw(result)
+        for name in ("graph.svg", "graph.html", "graph.dot"):
+            drawing.save(folder / name)
+        explained(result).save(folder / "backprop.html")
     run.model.zero_grad()
-    _write_text(folder / "graph.dot", dot.source)
-    if shutil.which("dot") is None:
-        return ["no graph.svg: it needs the program dot, of Graphviz; any viewer of DOT text shows graph.dot"]
-    try:
-        (folder / "graph.svg").write_bytes(dot.pipe(format="svg", quiet=True))
-    except (OSError, RuntimeError, subprocess.SubprocessError):
-        return ["no graph.svg: the program dot failed; other viewers of DOT text may show graph.dot"]
-    return []
 
 
 def _summary(run: _Run, history: History, report: DeadUnits, right: int, seconds: float) -> dict[str, Any]:
@@ -346,6 +349,42 @@ def _swap(folder: Path, out: Path) -> None:
         old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+# ---------------------------------------------------------------------- explain
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Write a page that steps through the forward and backward pass of a small network."""
+    out = Path(options.out)
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder; --out names the page, such as backprop.html")
+    options.samples = options.rows if options.data in _TOYS else None
+    data_set = _load_data(options)
+    X, y = data_set.X[: options.rows], data_set.y[: options.rows]
+    if data_set.measured:
+        X = (X - data_set.X.mean(axis=0)) / np.maximum(data_set.X.std(axis=0), 1e-12)
+    program = _program(options, data_set)
+    names = {"tg": importlib.import_module(__package__), "nn": nn, "data": data, "X": X, "y": y}
+    explorer: Explorer = explained(run_program(program, names, "<backprop.py>")["loss"], language=options.language)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    explorer.save(out)
+    if not options.quiet:
+        print(f"{program}\n{out}: this program's backward pass in {len(explorer.story['steps'])} steps, for a browser")
+
+
+def _program(options: argparse.Namespace, data_set: _DataSet) -> str:
+    """What is explained, as somebody would write it: the page shows these lines."""
+    lines = [f"tg.manual_seed({options.seed})"]
+    if options.data in _TOYS:
+        noise = "" if options.noise is None else f"noise={options.noise}, "
+        lines.append(f"X, y = data.{options.data}({options.rows}, {noise}seed={options.seed})")
+    elif options.data == "digits":
+        lines += ["X, y = data.digits()", f"X, y = X[:{options.rows}], y[:{options.rows}]"]
+    sizes = f"{data_set.X.shape[1]}, {options.hidden}, {len(data_set.classes)}"
+    activation = "" if options.activation == "relu" else f', activation="{options.activation}"'
+    lines += [f"model = nn.MLP({sizes}{activation})", "loss = tg.cross_entropy(model(X), y)"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 # ---------------------------------------------------------------------- predict

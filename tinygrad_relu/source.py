@@ -30,7 +30,9 @@ class Line:
 
     @property
     def name(self) -> str:
-        """The file's name without the folder, and without the brackets around text that is in no file."""
+        """The file's name without the folder; "notebook" for a cell, which goes by a number that nobody knows."""
+        if "ipykernel_" in self.file or "ipython-input-" in self.file:
+            return "notebook"
         return os.path.basename(self.file).strip("<>")
 
     @property

@@ -17,6 +17,8 @@ def described(array: np.ndarray) -> list[str]:
     """Up to 8 elements the numbers, row by row; above that min, mean and max."""
     if not array.size:
         return ["no elements"]
+    if not array.ndim:
+        return [number(array[()])]
     if array.size <= SHOWN:
         return np.array2string(array, formatter={"all": number}).split("\n")
     if array.dtype == bool:
@@ -63,6 +65,8 @@ def percent(share: Any) -> str:
 
 def in_full(array: np.ndarray) -> str:
     """The numbers in full precision, of a large array the first and last ones."""
+    if not array.ndim:
+        return str(array[()])
     return np.array2string(array, threshold=_IN_FULL, edgeitems=3, separator=", ")
 
 

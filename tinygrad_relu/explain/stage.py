@@ -1,0 +1,55 @@
+"""Stage: the graph as the explorer's page draws it. The boxes have room for what the page writes into them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..draw.picture import Arrow, Box, Cluster, Picture
+from ..draw.svg import svg
+from ..reading import ModuleCall, Reading
+from ..words import brief
+
+__all__ = ["stage"]
+
+_GRAD = "grad: not computed"  # the longest line for long; numbers that need more room are cut by the page
+
+
+def stage(reading: Reading, story: dict[str, Any], direction: str) -> str:
+    """The SVG of the graph. Ids are those of the story: t0 for values, op0 for ops, e0 for arrows."""
+    made = Picture(direction=direction, name="stage", title=story["title"])
+    clusters: dict[ModuleCall, str] = {}
+    placed = set()
+
+    def place(index: int) -> None:
+        if index not in placed:
+            placed.add(index)
+            calls = reading.values[index].calls
+            made.boxes.append(_value_box(story["values"][index], reading.values[index].array, _cluster(calls)))
+
+    def _cluster(calls: tuple[ModuleCall, ...]) -> str:
+        parent = ""
+        for call in calls:
+            if call not in clusters:
+                clusters[call] = f"m{len(clusters)}"
+                made.clusters.append(Cluster(clusters[call], call.label, parent))
+            parent = clusters[call]
+        return parent
+
+    for op, step in zip(story["ops"], reading.steps):
+        for index in op["arguments"]:
+            place(index)
+        made.boxes.append(Box(op["id"], "op", [op["label"]], cluster=_cluster(step.calls)))
+        for index, edge in zip(op["arguments"], op["edges"]):
+            made.arrows.append(Arrow(edge, story["values"][index]["id"], op["id"]))
+        place(op["result"])
+        made.arrows.append(Arrow(op["out_edge"], op["id"], story["values"][op["result"]]["id"]))
+    for index in range(len(reading.values)):
+        place(index)
+    return svg(made, both_ways=True, prefix=f"{direction.lower()}-")
+
+
+def _value_box(value: dict[str, Any], array: Any, cluster: str) -> Box:
+    shape = "×".join(map(str, value["shape"]))
+    title = f"{value['label']}  {shape}" if shape else value["label"]
+    lines = [title, brief(array)] + ([_GRAD] if value["requires_grad"] else [])
+    return Box(value["id"], value["kind"], lines, cluster=cluster)

@@ -1,0 +1,114 @@
+"""Summary: a network as a table: what each layer makes, how much it learns, and how many of its units are dead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .activity import CAN_DIE, dead_in_batch
+from .draw import traced
+from .nn.module import Module
+from .nn.parameter import Parameter
+from .tensor import Tensor
+from .train import aligned
+
+__all__ = ["LayerSummary", "ModelSummary", "summary"]
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One call of one module."""
+
+    name: str  # its dotted name in the network; "" for the network itself
+    layer: str  # as its repr, without the modules inside
+    output_shape: tuple[int, ...] | None  # None where the output is no Tensor
+    parameters: int  # its own ones, not those of modules inside
+    dead: list[int] | None  # units that were silent on every row; None where that has no meaning
+
+    @property
+    def units(self) -> int:
+        """How many units the output has: its elements without the batch axis."""
+        count = 1
+        for length in (self.output_shape or ())[1:]:
+            count *= length
+        return count
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """The calls of all modules in their order. ``print`` shows them as a table."""
+
+    layers: list[LayerSummary]
+    parameters: int  # of the whole network, each counted once
+    learned: int  # those among them that require a gradient
+
+    def __repr__(self) -> str:
+        titles = [f"{each.name}: {each.layer}" if each.name else each.layer for each in self.layers]
+        width = max(map(len, ["layer", *titles]))
+        lines = [["layer".ljust(width), "output shape", "parameters", "dead units"]]
+        for title, each in zip(titles, self.layers):
+            shape = "-" if each.output_shape is None else str(each.output_shape)
+            lines.append([title.ljust(width), shape, f"{each.parameters:,}", _dead(each)])
+        frozen = "" if self.learned == self.parameters else f", {self.parameters - self.learned:,} of them frozen"
+        return f"{aligned(lines)}\n{self.parameters:,} parameters{frozen}"
+
+
+def _dead(layer: LayerSummary) -> str:
+    if layer.dead is None:
+        return "-"
+    share = f"{100 * len(layer.dead) / max(layer.units, 1):.3g} %"
+    return f"{len(layer.dead)} of {layer.units} ({share})"
+
+
+def summary(model: Module, x: Any) -> ModelSummary:
+    """The layers of ``model`` with the shape of their output for the input ``x``, their parameters and dead units.
+
+    The share of dead units is that of ReLU and its like over the rows of ``x``: units that put out 0 and pass no
+    gradient on for any row. The model computes in evaluation mode, and gets its own mode back.
+
+    Raises TypeError if ``model`` is no Module.
+
+    >>> layer = nn.Linear(1, 3)
+    >>> layer.weight.data[:] = [[1.0], [-1.0], [1.0]]
+    >>> layer.bias.data[:] = 0
+    >>> tg.summary(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0]]))
+    layer                                     output shape  parameters     dead units
+    0: Linear(in_features=1, out_features=3)        (2, 3)           6              -
+    1: ReLU()                                       (2, 3)           0  1 of 3 (33.3 %)
+    6 parameters
+    """
+    if not isinstance(model, Module):
+        raise TypeError(f"summary: expected a module and its input, got {type(model).__name__}")
+    names = {module: name for name, module in model.named_modules()}
+    found: list[LayerSummary] = []
+    handles = [module.register_forward_hook(_note(names, found)) for module in names]
+    try:
+        traced(model, x, "summary")
+    finally:
+        for handle in handles:
+            handle.remove()
+    every = list(model.parameters())
+    learned = sum(p.size for p in every if p.requires_grad)
+    layers = [layer for layer in found if layer.name or len(names) == 1]
+    return ModelSummary(layers, sum(p.size for p in every), learned)
+
+
+def _note(names: dict[Module, str], found: list[LayerSummary]) -> Any:
+    def note(module: Module, args: tuple, output: Any) -> None:
+        own = sum(value.size for value in vars(module).values() if isinstance(value, Parameter))
+        shape = output.shape if isinstance(output, Tensor) else None
+        found.append(LayerSummary(names[module], _title(module), shape, own, _dead_units(module, args, output)))
+
+    return note
+
+
+def _title(module: Module) -> str:
+    return f"{type(module).__name__}({module.extra_repr()})"
+
+
+def _dead_units(module: Module, args: tuple, output: Any) -> list[int] | None:
+    """The dead units of an activation. What a container or an idle dropout hands on counts where it was made."""
+    handed_on = any(True for _ in module.children()) or any(output is argument for argument in args)
+    if handed_on or not isinstance(output, Tensor) or output.op is None:
+        return None
+    return dead_in_batch(output.op, output._data) if output.op.name in CAN_DIE else None
