@@ -221,7 +221,7 @@ def test_the_page_is_one_file_that_asks_for_nothing(tmp_path):
 
 def test_a_notebook_gets_a_frame_of_its_own():
     bundle = tg.explain(Tensor(1.0, requires_grad=True).relu())._repr_mimebundle_()
-    assert bundle["text/html"].startswith('<iframe sandbox="allow-scripts"')
+    assert bundle["text/html"].startswith('<iframe sandbox="allow-scripts allow-popups"')
     assert bundle["text/plain"].startswith("<Explorer")
 
 

@@ -76,6 +76,6 @@ class Explorer:
 
     def _frame(self) -> str:
         return (
-            f'<iframe sandbox="allow-scripts" title="{html.escape(repr(self))}" srcdoc="{html.escape(self.html)}" '
+            f'<iframe sandbox="allow-scripts allow-popups" title="{html.escape(repr(self))}" srcdoc="{html.escape(self.html)}" '
             f'style="width:100%;height:{_HEIGHT}px;border:0"></iframe>'
         )

@@ -387,6 +387,9 @@ function renderCard() {
   at("numbers").textContent = hidden ? "" : told.numbers;
   at("reveal").hidden = !hidden;
   at("details").replaceChildren(...detailsOf[step.kind](step, story.ops[step.op]).filter(Boolean));
+  for (const box of at("details").querySelectorAll(".scroll")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // so that keys scroll it too
+  }
   if (changed("card place", state.step)) card.scrollTop = 0;
 }
 
@@ -477,8 +480,13 @@ function operation(op) {
 function usersLine(op) {
   if (!op.line) return null;
   const place = `${op.line.file}:${op.line.number}`;
-  const link = op.line.url ? make("a", { href: op.line.url }, place) : make("span", {}, place);
+  const link = sourceLink(op.line.url, place);
   return part("card.code", make("p", { class: "place" }, link), make("pre", {}, make("code", {}, op.line.text)));
+}
+
+/** A link beside the page, so that the reader does not lose the step. */
+function sourceLink(url, place) {
+  return url ? make("a", { href: url, target: "_blank", rel: "noopener" }, place) : make("span", {}, place);
 }
 
 function inputView(op, argument) {
@@ -528,7 +536,7 @@ function ruleLines(op, argument) {
 
 function source(key, code, op, open) {
   if (!code) return null;
-  const place = op.source ? make("a", { href: op.source.url }, `${op.source.file}:${op.source.number}`) : null;
+  const place = op.source ? sourceLink(op.source.url, `${op.source.file}:${op.source.number}`) : null;
   const inside = make("pre", { tabindex: 0 }, make("code", {}, code.trimEnd()));
   return make("details", { open }, make("summary", {}, text(key)), place, inside);
 }
@@ -573,8 +581,7 @@ function smallArray(array, isMask) {
   const cells = array.values.map((value) => (isBits ? bit(value, isMask) : cell(value, array, columns)));
   const kind = `${isBits ? "bits" : "numbers"}${array.shape.length ? " bracketed" : ""}`;
   const grid = make("div", { class: kind, style: `--columns: ${columns}` }, ...cells);
-  const isWide = columns > cellsInLine(array);
-  const scroll = make("div", { class: "scroll", tabindex: isWide ? 0 : null }, grid);
+  const scroll = make("div", { class: "scroll" }, grid);
   return isBits ? [scroll, bitsNote(isMask)] : [scroll];
 }
 
