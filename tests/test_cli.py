@@ -101,7 +101,7 @@ def test_the_graph_is_drawn_and_explained_with_its_gradients(capsys):
     for text in texts.values():
         assert ("relu" in text and "cross_entropy" in text) or "loss" in text
     assert "|g|" in texts["graph.svg"] and "not computed" not in texts["graph.dot"]
-    assert "result = loss(model(X), y)" in texts["backprop.html"]
+    assert "loss = tg.cross_entropy(model(X), y)" in texts["backprop.html"]
 
 
 # ---------------------------------------------------------------------- explain

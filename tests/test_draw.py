@@ -111,13 +111,13 @@ def test_x_plus_x_has_two_arrows_and_order_is_named_only_where_it_matters():
 
 
 def test_each_arrow_has_the_size_of_the_gradient_that_flowed_back_along_it():
-    x = Tensor([3.0, 4.0], requires_grad=True, name="x")
+    x = Tensor([30.0, 40.0], requires_grad=True, name="x")
     w = Tensor([1.0, 0.0], requires_grad=True, name="w")
     y = (x * w).sum()
     assert all(not arrow.gradient and arrow.level is None for arrow in tg.draw(y).picture.arrows)
     y.backward(retain_graph=True)
     to_x, to_w = arrows_into(tg.draw(y), "multiply")
-    assert (to_x.gradient, to_w.gradient) == ("|g| 1", "|g| 5")  # norms of w = (1, 0) and x = (3, 4)
+    assert (to_x.gradient, to_w.gradient) == ("|g| 1", "|g| 50")  # norms of w = (1, 0) and x = (30, 40)
     assert to_x.level < to_w.level
 
 
@@ -256,6 +256,23 @@ def test_drawing_a_module_changes_nothing_in_it():
     tg.draw(model, np.random.default_rng(0).normal(size=(4, 2)))
     assert model.training and all(np.array_equal(before[k], v) for k, v in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
+
+
+def test_a_relu_on_one_number_is_blocked_or_not():
+    x = Tensor(-1.0, requires_grad=True)
+    assert box_called(tg.draw(x.relu()), "relu").lines == ["relu", "mask 100 % blocked"]
+
+
+def test_a_vanishing_gradient_is_seen_on_arrows_folds_and_in_the_summary():
+    tg.manual_seed(0)
+    model = nn.MLP(4, [4] * 6, 2, activation="sigmoid")
+    tg.cross_entropy(model(np.ones((3, 4))), [0, 1, 0]).backward()
+    sizes = [layer.gradient for layer in tg.summary(model, np.ones((3, 4))).layers if layer.gradient is not None]
+    assert sizes == sorted(sizes) and sizes[0] < 1e-3 * sizes[-1]
+    (fold,) = [box for box in tg.draw(model, np.ones((3, 4)), depth=0).picture.boxes if box.kind == "fold"]
+    low, high = re.search(r"their \|g\| (\S+) … (\S+)", " ".join(fold.lines)).groups()
+    assert float(low) < 1e-3 * float(high)
+    assert "|grad|" in repr(tg.summary(model, np.ones((3, 4))))
 
 
 # ---------------------------------------------------------------------- summary

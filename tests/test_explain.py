@@ -142,6 +142,30 @@ def test_a_rule_with_branches_and_local_variables_tells_what_was_computed():
     assert first["rules"][1]["filled"] == "np.dot(⟨3×4⟩.T, ⟨3×2⟩)"
 
 
+def test_numbers_in_a_rule_are_those_that_the_page_shows_by_that_name():
+    scores = Tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    assert rule_of(tg.cross_entropy(scores, [0, 1])) == {
+        "text": "each * (softmax - self.chosen)",
+        "filled": "0.5 * ([[0.8808 0.1192], [0.2689 0.7311]] - [[T F], [F T]])",
+    }
+
+    @tg.register
+    class Halved(tg.Op):
+        """x / 2."""
+
+        def forward(self, x):
+            return x / 2
+
+        def backward(self, grad):
+            grad = grad / 2  # no more what came in
+            return grad * 1
+
+    try:
+        assert rule_of(tg.halved(Tensor(1.0, requires_grad=True)))["filled"] == "grad * 1"
+    finally:
+        tg.unregister("halved")
+
+
 def test_the_source_of_an_op_is_shown_as_it_stands_in_the_package():
     (op,) = tg.explain(Tensor(1.0, requires_grad=True).relu()).story["ops"]
     assert "self.mask = x <= 0" in op["forward"] and "np.where(self.mask, 0, grad)" in op["backward"]
@@ -254,6 +278,8 @@ def test_what_cannot_be_explained_is_refused_with_advice(tmp_path):
     with pytest.raises(ValueError, match="no language 'fr'; there are en, ko"):
         tg.explain((x * 2).sum(), language="fr")
     explorer = tg.explain((x * 2).sum())
+    with pytest.raises(ValueError, match=r"ends in \.html"):
+        explorer.save(tmp_path / "page.pdf")
     with pytest.raises(OSError, match="missing"):
         explorer.save(tmp_path / "missing" / "page.html")
     assert list(tmp_path.iterdir()) == []

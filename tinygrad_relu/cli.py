@@ -248,16 +248,20 @@ def _draw_pictures(folder: Path, run: _Run, history: History) -> list[str]:
     return []
 
 
+_LAST_LINES = "loss = tg.cross_entropy(model(X), y)\nloss.backward(retain_graph=True)\n"
+
+
 def _draw_graph(folder: Path, run: _Run) -> None:
     """The graph of a few rows after their backward pass, as a picture and as a page that steps through it."""
-    names = {"model": run.model, "loss": run.loss, "X": run.X[:_EXPLAINED], "y": run.y[:_EXPLAINED]}
+    names = {"tg": importlib.import_module(__package__), "model": run.model}
+    names |= {"X": run.X[:_EXPLAINED], "y": run.y[:_EXPLAINED]}
     run.model.zero_grad()
     with evaluating(run.model):
-        result = run_program("result = loss(model(X), y)\nresult.backward(retain_graph=True)\n", names)["result"]
-        drawing = draw(result)
+        loss = run_program(_LAST_LINES, names)["loss"]
+        drawing = draw(loss)
         for name in ("graph.svg", "graph.html", "graph.dot"):
             drawing.save(folder / name)
-        explained(result).save(folder / "backprop.html")
+        explained(loss).save(folder / "backprop.html")
     run.model.zero_grad()
 
 

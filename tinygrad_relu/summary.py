@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .activity import CAN_DIE, dead_in_batch
 from .draw import traced
 from .nn.module import Module
 from .nn.parameter import Parameter
 from .tensor import Tensor
 from .train import aligned
+from .words import norm, number
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -24,6 +27,7 @@ class LayerSummary:
     output_shape: tuple[int, ...] | None  # None where the output is no Tensor
     parameters: int  # its own ones, not those of modules inside
     dead: list[int] | None  # units that were silent on every row; None where that has no meaning
+    gradient: float | None = None  # the Euclidean norm of the gradients of its own parameters; None if there are none
 
     @property
     def units(self) -> int:
@@ -45,12 +49,18 @@ class ModelSummary:
     def __repr__(self) -> str:
         titles = [f"{each.name}: {each.layer}" if each.name else each.layer for each in self.layers]
         width = max(map(len, ["layer", *titles]))
-        lines = [["layer".ljust(width), "output shape", "parameters", "dead units"]]
+        lines = [["layer".ljust(width), "output shape", "parameters", "dead units", "|grad|"]]
         for title, each in zip(titles, self.layers):
             shape = "-" if each.output_shape is None else str(each.output_shape)
-            lines.append([title.ljust(width), shape, f"{each.parameters:,}", _dead(each)])
+            lines.append([title.ljust(width), shape, f"{each.parameters:,}", _dead(each), _size(each)])
+        if all(each.gradient is None for each in self.layers):
+            lines = [line[:-1] for line in lines]
         frozen = "" if self.learned == self.parameters else f", {self.parameters - self.learned:,} of them frozen"
         return f"{aligned(lines)}\n{self.parameters:,} parameters{frozen}"
+
+
+def _size(layer: LayerSummary) -> str:
+    return "-" if layer.gradient is None else number(layer.gradient, 3)
 
 
 def _dead(layer: LayerSummary) -> str:
@@ -63,7 +73,8 @@ def _dead(layer: LayerSummary) -> str:
 def summary(model: Module, x: Any) -> ModelSummary:
     """The layers of ``model`` with the shape of their output for the input ``x``, their parameters and dead units.
 
-    The share of dead units is that of ReLU and its like over the rows of ``x``: units that put out 0 and pass no
+    After a backward pass each layer's gradients are shown too, by their size: where they vanish or explode is seen
+    at once. The share of dead units is that of ReLU and its like over the rows of ``x``: units that put out 0 and pass no
     gradient on for any row. The model computes in evaluation mode, and gets its own mode back.
 
     Raises TypeError if ``model`` is no Module.
@@ -95,9 +106,13 @@ def summary(model: Module, x: Any) -> ModelSummary:
 
 def _note(names: dict[Module, str], found: list[LayerSummary]) -> Any:
     def note(module: Module, args: tuple, output: Any) -> None:
-        own = sum(value.size for value in vars(module).values() if isinstance(value, Parameter))
+        own = [value for value in vars(module).values() if isinstance(value, Parameter)]
+        grads = [np.asarray(p.grad._data).reshape(-1) for p in own if p.grad is not None]
+        gradient = norm(np.concatenate(grads)) if grads else None
         shape = output.shape if isinstance(output, Tensor) else None
-        found.append(LayerSummary(names[module], _title(module), shape, own, _dead_units(module, args, output)))
+        dead = _dead_units(module, args, output)
+        size = sum(p.size for p in own)
+        found.append(LayerSummary(names[module], _title(module), shape, size, dead, gradient))
 
     return note
 

@@ -11,7 +11,7 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "tinygrad_relu"
-CORE = ("tensor.py", "op.py", "graph.py", "guard.py", "mode.py", "dispatch.py", "ops")
+CORE = ("tensor.py", "op.py", "graph.py", "guard.py", "place.py", "mode.py", "dispatch.py", "ops")
 SKIPPED = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,

@@ -104,12 +104,12 @@ class _Builder:
         self.made.arrows.append(arrow)
 
     def _level(self, size: float) -> int:
-        """4 for the largest and those near it, one less for each factor of 3 (half a power of ten) below."""
+        """4 for the largest and those near it, one less for each power of ten below."""
         if not math.isfinite(size):
             return LEVELS - 1
         if not size or not self.largest:
             return 0
-        return min(LEVELS - 1, max(0, LEVELS - 1 - int(2 * math.log10(self.largest / size))))
+        return min(LEVELS - 1, max(0, LEVELS - 1 - int(math.log10(self.largest / size))))
 
     def _cluster(self, calls: tuple[ModuleCall, ...]) -> str:
         """The id of the innermost cluster, which is added with those around it if it is new."""
@@ -148,7 +148,7 @@ def _value_box(value: Value, cluster: str) -> Box:
 def _op_box(step: Step, cluster: str) -> Box:
     op, marks = step.op, []
     options = [option(name, value) for name, value in op.options.items() if _is_chosen(step, name, value)]
-    lines = [op.name, *options, *(f"{name} {text}" for name, text in saved(op).items())]
+    lines = [op.name, *options, *saved(op)]
     dead = dead_in_batch(step.op, step.result.array)
     if dead:
         marks.append("dead")
@@ -181,6 +181,9 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
         lines.append(f"{len(unit.steps):,} ops")
     if learned:
         lines.append(f"{size:,} parameters")
+    sizes = [norm(value.gradient) for value in learned if value.gradient is not None]
+    if sizes:
+        lines.append(f"their |g| {number(min(sizes), 2)} … {number(max(sizes), 2)}")
     dead = sum(len(dead_in_batch(step.op, step.result.array)) for step in unit.steps)
     if dead:
         lines.append(f"{dead} dead units")
@@ -215,7 +218,8 @@ def saved_attributes(op: Any) -> dict[str, Any]:
 
 def saved_arrays(op: Any) -> dict[str, np.ndarray]:
     """The arrays among what was saved."""
-    return {name: value for name, value in saved_attributes(op).items() if isinstance(value, np.ndarray)}
+    found = saved_attributes(op).items()
+    return {name: np.asarray(value) for name, value in found if isinstance(value, (np.ndarray, np.generic))}
 
 
 # Where the mask of these is true, no gradient passes. Others save masks that tell one formula from another.
@@ -227,16 +231,14 @@ def blocks(op: Any, name: str) -> bool:
     return name == "mask" and op.name in _BLOCKING
 
 
-def saved(op: Any) -> dict[str, str]:
-    """In a few words what was saved: of a mask the share that is blocked."""
-    words = {}
-    for name, value in saved_attributes(op).items():
-        if not isinstance(value, np.ndarray):
-            continue
-        if value.dtype == bool and value.size:
-            words[name] = f"{percent(value.mean())} {'blocked' if blocks(op, name) else 'true'}"
-        elif value.size <= 4:
-            words[name] = described(value)[0]
+def saved(op: Any) -> list[str]:
+    """In a few words what was saved: of a mask the share that is blocked, of other arrays their names."""
+    words, others = [], []
+    for name, array in saved_arrays(op).items():
+        if blocks(op, name) and array.size:
+            words.append(f"{name} {percent(array.mean())} blocked")
+        elif array.size <= 4:
+            words.append(f"{name} {described(array)[0]}")
         else:
-            words[name] = f"{value.shape} {value.dtype}"
-    return words
+            others.append(name)
+    return words + ([f"saves {', '.join(others)}"] if others else [])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-LEVELS = 5  # a gradient's size is one of the levels 0 to 4, each a factor of 3 (half a power of ten) above the last
+LEVELS = 5  # a gradient's size is one of the levels 0 to 4, each ten times the one before
 
 
 @dataclass

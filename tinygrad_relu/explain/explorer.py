@@ -34,13 +34,18 @@ class Explorer:
         return page(self.story, self._wide, self._tall, self.language)
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the page to ``path`` and return it as text. OSError, and nothing written, if that cannot be done.
+        """Write the page to ``path``, which ends in .html, and return it as text.
+
+        Raises ValueError for another ending (a browser prints the page as PDF), and OSError if the file cannot be
+        written; nothing is left half-written then.
 
         >>> import os, tempfile
         >>> x = Tensor(2.0, requires_grad=True)
         >>> os.path.basename(tg.explain(x * x).save(os.path.join(tempfile.mkdtemp(), "backprop.html")))
         'backprop.html'
         """
+        if os.path.splitext(os.fspath(path))[1].lower() not in (".html", ".htm"):
+            raise ValueError(f"explain: this is a page, give it a name that ends in .html; got {os.fspath(path)!r}")
         text = self.html.encode()
         with replacing(path) as file:
             file.write(text)

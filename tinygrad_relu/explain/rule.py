@@ -44,6 +44,8 @@ def rules(step: Step) -> list[dict[str, str] | None]:
     if expressions is None:
         return nothing
     scope = {**method.__globals__, **run.variables}
+    for name in _assigned(tree) & set(run.parameters):  # it is no more what came in, as the page shows it
+        del run.variables[name]
     told = [_told(_origin(_branch(each, scope), tree, run, scope), run.variables, scope) for each in expressions]
     return [each if step.sent(i) is not None else None for i, each in enumerate(told)]
 
@@ -55,6 +57,7 @@ class _Run:
         self.lines: set[int] = set()
         self.variables: dict[str, Any] = {}
         self.code = type(op).backward.__code__
+        self.parameters = self.code.co_varnames[: self.code.co_argcount]
         before = sys.gettrace()
         sys.settrace(self._watch)
         try:
@@ -85,8 +88,7 @@ def _returned(tree: ast.AST, lines: set[int], count: int) -> list[ast.expr] | No
 
 def _origin(expression: ast.expr, tree: ast.AST, run: _Run, scope: dict[str, Any]) -> ast.expr:
     """Of a local variable what was assigned to it; of anything else itself."""
-    parameters = run.code.co_varnames[: run.code.co_argcount]
-    if not isinstance(expression, ast.Name) or expression.id in parameters:
+    if not isinstance(expression, ast.Name) or expression.id in run.parameters:
         return expression
     found: ast.expr = expression
     for node in ast.walk(tree):
@@ -95,6 +97,11 @@ def _origin(expression: ast.expr, tree: ast.AST, run: _Run, scope: dict[str, Any
             if isinstance(target, ast.Name) and target.id == expression.id:
                 found = _branch(node.value, scope)
     return found
+
+
+def _assigned(tree: ast.AST) -> set[str]:
+    """The names that are assigned to somewhere."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _has_run(node: Any, lines: set[int]) -> bool:

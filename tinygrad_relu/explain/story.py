@@ -214,13 +214,13 @@ def _source_place(cls: type) -> dict[str, Any] | None:
 
 
 def _value_labels(reading: Reading) -> dict[Value, str]:
-    """A short name for each value, told apart by numbers where variables are used again: x, x 2, x 3."""
+    """A short name for each value, told apart by numbers where variables are used again: x, x #2, x #3."""
     seen: Counter[str] = Counter()
     labels = {}
     for value in reading.values:
         label = value.name or _unnamed(value)
         seen[label] += 1
-        labels[value] = label if seen[label] == 1 else f"{label} {seen[label]}"
+        labels[value] = label if seen[label] == 1 else f"{label} #{seen[label]}"
     return labels
 
 

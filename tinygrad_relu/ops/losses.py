@@ -398,15 +398,15 @@ class CrossEntropy(ClassLoss):
     def backward(self, grad):
         input, target = self.inputs
         log_p = log_softmax(input, axis=self.axis) if self.recording else self.log_probabilities
-        grad = grad * self.scale
-        if grad.ndim:
-            grad = np.expand_dims(grad, self.axis)
-        p = np.exp(log_p)
+        each = grad * self.scale  # the gradient of each example's loss
+        if each.ndim:
+            each = np.expand_dims(each, self.axis)
+        softmax = np.exp(log_p)
         if self.all_count_once:
-            return grad * (p - self.chosen), None
+            return each * (softmax - self.chosen), None
         chosen = self.chosen if self.times is None else target * self.times + self.plus
         total = (np.logical_or if chosen.dtype == bool else np.add).reduce(chosen, axis=self.axis, keepdims=True)
-        return grad * (p * total - chosen), (None if self.times is None else grad * (log_p * -self.times))
+        return each * (softmax * total - chosen), (None if self.times is None else each * (log_p * -self.times))
 
 
 cross_entropy = function(CrossEntropy)
@@ -429,8 +429,8 @@ class NLLLoss(ClassLoss):
         return self.reduce_chosen(input, reduction, count)
 
     def backward(self, grad):
-        grad = grad * self.scale
-        return -(np.expand_dims(grad, self.axis) if grad.ndim else grad) * self.chosen, None
+        each = grad * self.scale  # the gradient of each example's loss
+        return -(np.expand_dims(each, self.axis) if each.ndim else each) * self.chosen, None
 
 
 nll_loss = function(NLLLoss)
