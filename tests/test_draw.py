@@ -301,3 +301,63 @@ def test_a_few_ops_go_to_the_right_and_networks_down():
     assert tg.draw(x * 2 + 1).picture.direction == "LR"
     assert tg.draw(nn.Linear(1, 1), x).picture.direction == "TB"
     assert tg.draw(x * 2, direction="TB").picture.direction == "TB"
+
+
+def test_what_cannot_be_written_out_does_not_stop_the_drawing():
+    class Odd:
+        def __repr__(self):
+            raise ZeroDivisionError
+
+    class Module(nn.Module):
+        def extra_repr(self):
+            raise ZeroDivisionError
+
+        def forward(self, x):
+            return x * 2
+
+    assert tg.draw(Module()(Tensor(1.0, requires_grad=True))).picture.clusters[0].label == "Module"
+    y = Tensor(1.0, requires_grad=True).relu()
+    y.op.options = {"odd": Odd()}
+    assert tg.draw(y).source
+
+
+def test_very_large_and_very_small_gradients_have_a_level():
+    x = Tensor([1e160, 1e-160], dtype=np.float64, requires_grad=True)
+    y = (x * Tensor([1e-170, 1e170], dtype=np.float64)).sum() * 1e-5
+    y.backward(retain_graph=True)
+    levels = {arrow.level for arrow in tg.draw(y).picture.arrows if arrow.gradient}
+    assert levels <= set(range(5)) and "|g| inf" not in tg.draw(y).source
+
+
+def test_an_op_with_a_thousand_inputs_shows_some_of_them():
+    parts = [Tensor([float(i)], requires_grad=True) for i in range(1_000)]
+    drawing = tg.draw(tg.concatenate(parts))
+    assert len(drawing.picture.boxes) < 30
+    assert any("988 more inputs" in box.lines for box in drawing.picture.boxes)
+
+
+def test_a_parameter_that_has_changed_since_is_named_in_a_note():
+    w = nn.Parameter([2.0], name="w")
+    y = w * 3
+    assert not tg.draw(y).picture.notes
+    with tg.no_grad():
+        w -= 1
+    assert tg.draw(y).picture.notes == ["changed after the results were computed: w"]
+
+
+def test_summary_knows_nothing_of_dead_units_from_one_row():
+    (relu,) = [layer for layer in tg.summary(nn.MLP(2, [3], 1), np.ones((1, 2))).layers if layer.layer == "ReLU()"]
+    assert relu.dead is None
+
+
+def test_summary_counts_the_networks_own_parameters():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale, self.inner = nn.Parameter([1.0] * 4), nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.inner(x) * self.scale.sum()
+
+    table = tg.summary(Scaled(), np.ones((2, 2)))
+    assert sum(layer.parameters for layer in table.layers) == table.parameters == 10

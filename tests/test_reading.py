@@ -184,3 +184,46 @@ def test_a_freed_graph_is_refused_by_who_asked():
     y.backward()
     with pytest.raises(RuntimeError, match=r"explain: .*freed"):
         read(y, "explain")
+
+
+def test_only_a_pass_that_went_there_leaves_a_gradient_on_the_way():
+    a, b = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    y = a * b
+    tg.grad(y, a, retain_graph=True)
+    (step,) = read(y, "draw").steps
+    assert step.sent(0) == 3 and step.sent(1) is None
+
+
+@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
+def test_calls_of_something_else_give_no_names():
+    x, z = Tensor(3.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    y = x * z
+    gz = tg.grad(y, z, create_graph=True)[0]
+    assert [value.name for value in read(gz * 1, "draw").values if value.tensor is x] in ([None], ["x"])
+    xs, start = [Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)], Tensor(0.0, requires_grad=True)
+    total = sum(xs, start)
+    names = {value.tensor: value.name for value in read(total, "draw").values}
+    assert names[start] is None and names[xs[0]] is None
+    rows = list(Tensor([1.0, 2.0], requires_grad=True))
+    assert read(rows[0] + rows[1], "draw").steps[1].result.name is None
+
+
+@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
+def test_in_a_loop_each_value_has_the_variables_name():
+    h = Tensor(1.0, requires_grad=True)
+    for _ in range(3):
+        h = h * 2
+    assert [step.result.name for step in read(h, "draw").steps] == ["h"] * 3
+    layer, x = nn.Linear(2, 2), Tensor(np.ones((1, 2)))
+    for _ in range(2):
+        x = layer(x)
+    assert [step.result.name for step in read(x, "draw").steps] == ["x", "x"]
+
+
+def test_a_constant_that_was_filled_anew_in_between_is_two():
+    x, array = Tensor([1.0], requires_grad=True), np.array([2.0])
+    y = x * array
+    array[:] = 9
+    z = y * array
+    constants = [value.array.tolist() for value in read(z, "draw").values if value.kind == "constant"]
+    assert constants == [[2.0], [9.0]]

@@ -200,3 +200,12 @@ def test_a_rule_that_writes_into_the_incoming_gradient_is_caught_under_detect_an
             (x + tg.note_relu(x)).backward([1.0, 1.0])
     finally:
         tg.unregister("note_relu")
+
+
+@pytest.mark.parametrize("name", ["time", "place", "sent", "received", "call", "inputs", "output"])
+def test_an_op_that_would_save_under_a_name_of_the_engine_is_refused(name):
+    scope = {}
+    exec(f"def forward(self, x):\n    self.{name} = 3\n    return x", scope)
+    with pytest.raises(TypeError, match=rf"self\.{name}, which the engine itself needs"):
+        tg.register(type("Clash", (tg.Op,), {"forward": scope["forward"]}))
+    assert "clash" not in tg.registry

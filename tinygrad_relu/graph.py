@@ -142,6 +142,8 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if not retain_graph:
             node.op = op.freed
         elif not create_graph:
+            if useful:  # the others went nowhere
+                contributions = tuple(c if p in useful else None for p, c in zip(op.parents, contributions))
             op.received, op.sent = grad, contributions
     return results
 

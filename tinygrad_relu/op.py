@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import dis
 import functools
 import inspect
 import re
@@ -74,7 +75,9 @@ class Op:
     recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
     place: Place | None = None  # what called it in the user's program; None inside of a module of this package
     call: Any = None  # the call of a module in which it was computed, see mode.py
-    received: Any = None  # what the last backward pass that retained the graph has brought here: the gradient of output,
+    received: Any = (
+        None  # what the last backward pass that retained the graph has brought here: the gradient of output,
+    )
     sent: Any = ()  # and what the rule has made of it: a gradient for each input, before broadcasting was undone
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -290,6 +293,7 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     for each in (op.name, *aliases):
         _refuse_clash(op, each, method)
     _refuse_taken(numpy, operator)
+    _refuse_own_names(op)
     op.differentiable = op.backward is not Op.backward
     op.function = staticmethod(_make_function(op))
     op.freed = op()
@@ -343,6 +347,19 @@ def _refuse_taken(numpy: tuple, operator: str | None) -> None:
             raise ValueError(f"register: np.{each.__name__} is answered by {numpy_functions[each].__name__!r} already")
     if operator and f"__{operator}__" in vars(Tensor):
         raise ValueError(f"register: the operator {operator!r} of Tensor is taken already")
+
+
+# What the engine notes on each op that it records: a forward that saved something under such a name would lose it.
+RECORD = frozenset({"arguments", "parents", "inputs", "output", "options", "time", "seen", "recording"})
+RECORD |= {"place", "call", "received", "sent"}
+
+
+def _refuse_own_names(op: type[Op]) -> None:
+    code = getattr(inspect.unwrap(op.forward), "__code__", None)
+    saved = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"} if code else set()
+    if saved & RECORD:
+        names = ", ".join(f"self.{name}" for name in sorted(saved & RECORD))
+        raise TypeError(f"register: {op.__name__}.forward sets {names}, which the engine itself needs; rename it")
 
 
 def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str | None) -> None:

@@ -5,6 +5,7 @@ The order is that of the program: each op knows when it was recorded. Nothing is
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ class ModuleCall:
     module: Module
     parent: ModuleCall | None
     name: str  # what the module around it calls this one; "" for the outermost
+    names: dict[int, str] = field(default_factory=dict)  # of the modules inside, by their id
 
     @property
     def label(self) -> str:
@@ -84,8 +86,7 @@ class Step:
     @property
     def argument_names(self) -> list[str]:
         """What the op's forward calls its arguments."""
-        code = type(self.op).forward.__code__
-        names = list(code.co_varnames[1 : code.co_argcount])
+        names = list(inspect.signature(self.op.forward).parameters)
         return names if len(names) >= len(self.arguments) else [str(i) for i in range(len(self.arguments))]
 
     def sent(self, i: int) -> np.ndarray | None:
@@ -148,7 +149,9 @@ _FREED = (
 def _argument(values: dict[Any, Value], argument: Any, array: Any) -> Value:
     if isinstance(argument, Tensor):
         return values.get(argument) or _leaf(values, argument)
-    key = id(argument) if isinstance(argument, np.ndarray) else object()  # an array may be used twice, a number is new
+    key: Any = id(argument) if isinstance(argument, np.ndarray) else object()  # an array may be used twice
+    if key in values and values[key].array.tobytes() != array.tobytes():  # but may have been filled anew in between
+        key = object()
     if key not in values:
         values[key] = Value(f"t{len(values)}", "constant", np.asarray(array), None, None)
     return values[key]
@@ -181,7 +184,9 @@ def _calls(call: Any, known: dict[int, ModuleCall]) -> tuple[ModuleCall, ...]:
 def _name_within(parent: ModuleCall | None, module: Module) -> str:
     if parent is None:
         return ""
-    return next((name for name, each in parent.module.named_modules() if each is module), "")
+    if not parent.names:
+        parent.names.update({id(each): name for name, each in parent.module.named_modules()})
+    return parent.names.get(id(module), "")
 
 
 def _common(paths: Iterable[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
@@ -199,17 +204,31 @@ def _common(paths: Iterable[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
 
 def _read_source(steps: list[Step]) -> None:
     """Give each step its line, and each value without a name that of the variable it is assigned to or taken from."""
-    places = [step.op.users_place() for step in steps]
-    for step, place, following in zip(steps, places, [*places[1:], None]):
+    for step, following in zip(steps, [*steps[1:], None]):
+        place = step.op.users_place()
         if place is None:
             continue
         step.line = line_at(place)
-        if place != following:  # of several ops of one expression only the last gives its value
-            step.result.name = step.result.name or assigned_name(place)
         if step.op.place is not None:
-            _name_leaves(step.arguments, argument_names(place, len(step.arguments)))
-        else:  # a built-in module was called, with its input
+            function = (step.op.name, *step.op.aliases)
+            step.result.name = step.result.name or assigned_name(place, function)
+            _name_leaves(step.arguments, argument_names(place, len(step.arguments), function))
+        else:  # a built-in module was called, with its input, and its last op gives the value
+            if following is None or not _in_one_call(step, following):
+                step.result.name = step.result.name or assigned_name(place)
             _name_leaves([x for x in step.arguments if x.kind == "input"], argument_names(place, 1))
+
+
+def _in_one_call(step: Step, following: Step) -> bool:
+    """Whether two ops stand in the same call that the user's program made."""
+    return following.op.place is None and _users_call(step) is _users_call(following)
+
+
+def _users_call(step: Step) -> Any:
+    call = step.op.call
+    while call is not None and call[2] is None:
+        call = call[1]
+    return call
 
 
 def _name_leaves(values: list[Value], names: list[str | None]) -> None:

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import linecache
 import os
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from .place import Place, file_and_line
@@ -50,20 +51,40 @@ def line_at(place: Place) -> Line:
     return Line(file, number, linecache.getline(file, number).strip())
 
 
-def assigned_name(place: Place) -> str | None:
-    """The variable that the value made here is assigned to, if the statement does only that."""
+def assigned_name(place: Place, function: tuple[str, ...] = ()) -> str | None:
+    """The variable that the value made here is assigned to, if the statement does only that.
+
+    ``function`` as in ``argument_names``: in ``rows = list(x)`` no single op is the rows.
+    """
     found = _parsed(place)
-    return found[1].get(_position(place)) if found else None
+    position = _position(place)
+    if not found or _calls_another(found[0].get(position), function):
+        return None
+    return _known(found[1].get(position), place)
 
 
-def argument_names(place: Place, count: int) -> list[str | None]:
-    """The variables among the ``count`` arguments of the operator, function or method that was called here."""
+def argument_names(place: Place, count: int, function: tuple[str, ...] = ()) -> list[str | None]:
+    """The variables among the ``count`` arguments of the operator, function or method that was called here.
+
+    ``function``: what it may be called; a call of another one, such as sum() or grad(), has other arguments than the
+    ops in it. () stands for any.
+    """
     found = _parsed(place)
     node = found[0].get(_position(place)) if found else None
     operands = _operands(node)
-    if len(operands) != count:
+    if len(operands) != count or _calls_another(node, function):
         return [None] * count
-    return [operand.id if isinstance(operand, ast.Name) else None for operand in operands]
+    return [_known(operand.id, place) if isinstance(operand, ast.Name) else None for operand in operands]
+
+
+def _known(name: str | None, place: Place) -> str | None:
+    """The name, if the code that ran knows it: a file may have been edited since."""
+    code = place[0]
+    return name if name in {*code.co_varnames, *code.co_names, *code.co_freevars, *code.co_cellvars} else None
+
+
+def _calls_another(node: Any, function: tuple[str, ...]) -> bool:
+    return isinstance(node, ast.Call) and bool(function) and _called(node) not in function
 
 
 def _operands(node: Any) -> list[Any]:
@@ -74,6 +95,11 @@ def _operands(node: Any) -> list[Any]:
     if isinstance(node, ast.Call):
         return _called_with(node)
     return []
+
+
+def _called(node: ast.Call) -> str:
+    """The name of the function, without what stands before the dot."""
+    return ast.unparse(node.func).rpartition(".")[2]
 
 
 def _called_with(node: ast.Call) -> list[Any]:
@@ -93,8 +119,13 @@ def _position(place: Place) -> Positions | None:
     code, instruction = place
     if not hasattr(code, "co_positions"):  # Python 3.10
         return None
-    position = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
-    return None if position is None or None in position else position
+    position: Any = _positions(code)[instruction // 2]
+    return None if None in position else position
+
+
+@lru_cache(maxsize=32)
+def _positions(code: CodeType) -> list[Any]:
+    return list(code.co_positions())  # type: ignore[attr-defined]
 
 
 def _parsed(place: Place) -> tuple[dict[Any, ast.expr], dict[Any, str]] | None:
@@ -108,8 +139,10 @@ def _expressions(text: str) -> tuple[dict[Any, ast.expr], dict[Any, str]]:
     expressions: dict[Any, ast.expr] = {}
     names: dict[Any, str] = {}
     try:
-        tree = ast.parse(text)
-    except SyntaxError:  # a notebook's cell with magic commands
+        with warnings.catch_warnings():  # about the user's text, who has seen them already
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError):  # a notebook's cell with magic commands
         return expressions, names
     for node in ast.walk(tree):
         if isinstance(node, ast.expr):

@@ -100,7 +100,7 @@ def summary(model: Module, x: Any) -> ModelSummary:
             handle.remove()
     every = list(model.parameters())
     learned = sum(p.size for p in every if p.requires_grad)
-    layers = [layer for layer in found if layer.name or len(names) == 1]
+    layers = [layer for layer in found if layer.name or layer.parameters or len(names) == 1]
     return ModelSummary(layers, sum(p.size for p in every), learned)
 
 
@@ -126,4 +126,6 @@ def _dead_units(module: Module, args: tuple, output: Any) -> list[int] | None:
     handed_on = any(True for _ in module.children()) or any(output is argument for argument in args)
     if handed_on or not isinstance(output, Tensor) or output.op is None:
         return None
-    return dead_in_batch(output.op, output._data) if output.op.name in CAN_DIE else None
+    if output.op.name not in CAN_DIE or output.ndim < 2 or len(output) < 2:  # one row tells nothing about others
+        return None
+    return dead_in_batch(output.op, output._data)

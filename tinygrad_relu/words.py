@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent"]
+__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent", "written"]
 
 _ON_ONE_LINE = 4
 SHOWN = 8  # elements, up to which all numbers are shown
@@ -20,7 +21,7 @@ def described(array: np.ndarray) -> list[str]:
     if not array.ndim:
         return [number(array[()])]
     if array.size <= SHOWN:
-        return np.array2string(array, formatter={"all": number}).split("\n")
+        return np.array2string(array, formatter={"all": number}, threshold=SHOWN, max_line_width=120).split("\n")
     if array.dtype == bool:
         return [f"{percent(array.mean())} true"]
     if array.dtype.kind in "iu":
@@ -54,8 +55,12 @@ def number(x: Any, digits: int = 4) -> str:
 
 def norm(gradient: np.ndarray) -> float:
     """The size of a gradient: the square root of the sum of its squares (its Euclidean norm)."""
-    flat = np.asarray(gradient, dtype=np.float64).reshape(-1)
-    return float(np.sqrt(np.dot(flat, flat)))
+    flat = np.abs(np.asarray(gradient, dtype=np.float64).reshape(-1))
+    largest = flat.max(initial=0.0)
+    if not largest or not np.isfinite(largest):
+        return float(largest)
+    shares = flat / largest  # whose squares neither overflow nor vanish
+    return float(largest * np.sqrt(np.dot(shares, shares)))
 
 
 def percent(share: Any) -> str:
@@ -67,10 +72,17 @@ def in_full(array: np.ndarray) -> str:
     """The numbers in full precision, of a large array the first and last ones."""
     if not array.ndim:
         return str(array[()])
-    return np.array2string(array, threshold=_IN_FULL, edgeitems=3, separator=", ")
+    layout: Any = {"threshold": _IN_FULL, "edgeitems": 3, "separator": ", ", "max_line_width": 75}
+    return np.array2string(array, floatmode="unique", suppress_small=False, **layout)
 
 
 def option(name: str, value: Any) -> str:
     """An option of an op as it would be written in a call, cut short if it is long."""
-    text = f"{name}={value!r}"
-    return text if len(text) <= 32 else text[:31] + "…"
+    return f"{name}={written(value, 32 - len(name))}"
+
+
+def written(value: Any, most: int) -> str:
+    """The repr of anything in about ``most`` characters, whatever it is: long, or with a repr that raises."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = max(most, 8)
+    return short.repr(value)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..activity import dead_in_batch
+from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
-from ..words import described, in_full, norm, number, option, percent
+from ..words import described, in_full, norm, number, option, percent, written
 from .fold import Fold, folds
 from .picture import LEVELS, Arrow, Box, Cluster, Picture
 
@@ -29,8 +30,20 @@ def picture(reading: Reading, *, depth: int | None = None, direction: str = "LR"
         builder.add(unit)
     if not reading.steps:
         builder.value(reading.output, ())
+    made.notes += _changed_since(reading)
     made.description = f"{len(reading.values)} tensors and {len(reading.steps)} ops in the order of the computation."
     return made
+
+
+def _changed_since(reading: Reading) -> list[str]:
+    """A note about tensors that an optimizer, say, has changed since: what was computed from them is older."""
+    changed = [
+        value.name or value.id
+        for value in reading.values
+        if value.tensor is not None and any(value.tensor._changed_at > step.op.time for step, _ in value.uses)
+    ]
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return [f"changed after the results were computed: {', '.join(changed[:3])}{more}"] if changed else []
 
 
 def _flows(reading: Reading) -> dict[tuple[Step, int], np.ndarray]:
@@ -50,7 +63,7 @@ class _Builder:
     def __init__(self, made: Picture, flows: dict[tuple[Step, int], np.ndarray]):
         self.made = made
         self.flows = flows
-        self.largest = max((norm(g) for g in flows.values() if math.isfinite(norm(g))), default=0.0)
+        self.largest = max(filter(math.isfinite, map(norm, flows.values())), default=0.0)
         self.drawn: set[str] = set()
         self.clusters: dict[ModuleCall, str] = {}
 
@@ -76,13 +89,20 @@ class _Builder:
         results = [step.result for step in unit.steps]
         given = [(value, step, i) for step in unit.steps for i, value in enumerate(step.arguments)]
         outside = [each for each in given if each[0].maker not in inside and not _is_hidden(each[0], inside)]
+        crowd = _crowd([value for value, _, _ in outside], inside)
+        outside = [each for each in outside if each[0] not in crowd]
         for value, _, _ in outside:
             self.value(value, value.calls)
         box = f"fold{unit.steps[0].id[2:]}"
         self.made.boxes.append(_fold_box(box, unit, [value for value, _, _ in given], self._cluster(unit.calls)))
-        for value in dict.fromkeys(value for value, _, _ in outside):
-            sent = [self.flows[step, i] for v, step, i in outside if v is value and (step, i) in self.flows]
-            self._arrow(value.id, box, sum(sent[1:], sent[0]) if sent else None)
+        if crowd:
+            self.made.boxes[-1].lines.append(f"{len(crowd):,} more inputs")
+        sent: dict[Value, list[np.ndarray]] = {value: [] for value, _, _ in outside}
+        for value, step, i in outside:
+            if (step, i) in self.flows:
+                sent[value].append(self.flows[step, i])
+        for value, flows in sent.items():
+            self._arrow(value.id, box, sum(flows[1:], flows[0]) if flows else None)
         for result in results:
             if not _is_hidden(result, inside):
                 self.value(result, unit.calls)
@@ -109,7 +129,7 @@ class _Builder:
             return LEVELS - 1
         if not size or not self.largest:
             return 0
-        return min(LEVELS - 1, max(0, LEVELS - 1 - int(math.log10(self.largest / size))))
+        return min(LEVELS - 1, max(0, LEVELS - 1 - int(math.log10(self.largest) - math.log10(size))))
 
     def _cluster(self, calls: tuple[ModuleCall, ...]) -> str:
         """The id of the innermost cluster, which is added with those around it if it is new."""
@@ -117,7 +137,7 @@ class _Builder:
         for call in calls:
             if call not in self.clusters:
                 self.clusters[call] = f"m{len(self.clusters)}"
-                tooltip = repr(call.module)
+                tooltip = written(call.module, 2_000)
                 self.made.clusters.append(Cluster(self.clusters[call], call.label, parent, tooltip))
             parent = self.clusters[call]
         return parent
@@ -129,6 +149,14 @@ def _is_hidden(value: Value, inside: set[Step]) -> bool:
         return False
     return (value.maker is None or value.maker in inside) and all(step in inside for step, _ in value.uses)
 
+
+def _crowd(values: list[Value], inside: set[Step]) -> set[Value]:
+    """Of very many inputs that are used in one folded box only, all but the first few."""
+    own = [v for v in dict.fromkeys(values) if v.maker is None and all(step in inside for step, _ in v.uses)]
+    return set(own[_SHOWN_INPUTS:])
+
+
+_SHOWN_INPUTS = 12
 
 # ---------------------------------------------------------------------- labels
 
@@ -153,7 +181,7 @@ def _op_box(step: Step, cluster: str) -> Box:
     if dead:
         marks.append("dead")
         lines.append(f"{len(dead)} of {step.result.array[0].size} units dead")
-    tooltip = [repr(op), (type(op).__doc__ or "").strip().split("\n\n")[0]]
+    tooltip = [", ".join([op.name, *options]), (type(op).__doc__ or "").strip().split("\n\n")[0]]
     if step.line:
         tooltip += [f"{step.line.file}:{step.line.number}", step.line.text]
     tooltip += [f"saved {name}:\n{in_full(array)}" for name, array in saved_arrays(op).items()]
@@ -177,7 +205,7 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     learned = list(dict.fromkeys(value for value in given if value.kind == "parameter"))
     size = sum(value.array.size for value in learned)
     lines = [unit.title]
-    if len(unit.steps) > 1 and "ops" not in unit.title:
+    if len(unit.steps) > 1 and not unit.is_run:
         lines.append(f"{len(unit.steps):,} ops")
     if learned:
         lines.append(f"{size:,} parameters")
@@ -188,7 +216,7 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     if dead:
         lines.append(f"{dead} dead units")
     names = [f"{value.name or value.id} {value.array.shape}" for value in learned]
-    shown = [str(step.op) for step in unit.steps[:20]] + ["..."] * (len(unit.steps) > 20)
+    shown = [step.op.name for step in unit.steps[:20]] + ["..."] * (len(unit.steps) > 20)
     tooltip = [*lines, "ops: " + ", ".join(shown)] + ([f"parameters: {', '.join(names[:20])}"] if names else [])
     line = unit.steps[0].line
     if line:
@@ -206,14 +234,9 @@ def _argument_labels(step: Step) -> list[str]:
 # ---------------------------------------------------------------------- what an op has saved
 
 
-_OWN = frozenset(
-    {"arguments", "parents", "inputs", "output", "options", "time", "place", "call", "seen", "received", "sent"}
-)
-
-
 def saved_attributes(op: Any) -> dict[str, Any]:
     """What forward has saved for backward, by name."""
-    return {name: value for name, value in vars(op).items() if name not in _OWN and not name.startswith("_")}
+    return {name: value for name, value in vars(op).items() if name not in RECORD and not name.startswith("_")}
 
 
 def saved_arrays(op: Any) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ __all__ = ["Fold", "folds"]
 
 _LONGEST_PATTERN = 12  # units of a repeated block, such as Linear, BatchNorm1d, ReLU
 _FEWEST_REPEATS = 3
+_WIDE = 24  # arguments
 
 
 @dataclass(eq=False)
@@ -25,6 +26,7 @@ class Fold:
     steps: list[Step]
     title: str = ""
     calls: tuple[ModuleCall, ...] = ()  # the module calls around the box
+    is_run: bool = False  # whatever stood there, rather than one module or one block
 
     @property
     def is_folded(self) -> bool:
@@ -50,8 +52,8 @@ def folds(reading: Reading, depth: int | None, limit: int | None) -> tuple[list[
         if _boxes(units) <= limit:
             break
     else:
-        units = _runs_folded(units, limit)
-    return units, [f"{steps:,} ops folded to {len(units):,}: more cannot be read. limit=None draws them all."]
+        units = _runs_folded([_closed(unit) for unit in units], limit)
+    return units, [f"{steps:,} ops in {len(units):,} boxes: more cannot be read. limit=None draws them all."]
 
 
 def _boxes(units: list[Fold]) -> int:
@@ -121,7 +123,19 @@ def _runs_folded(units: list[Fold], limit: int) -> list[Fold]:
     """As many units in one as it takes, whatever they are."""
     length = -(-len(units) // max(limit // 2, 1))
     blocks = [units[i : i + length] for i in range(0, len(units), length)]
-    return [Fold(_all_steps(block), _counted(_all_steps(block)), _calls_around(block)) for block in blocks]
+    return [_run_of(block) if len(block) > 1 else block[0] for block in blocks]
+
+
+def _run_of(block: list[Fold]) -> Fold:
+    steps = _all_steps(block)
+    return Fold(steps, _counted(steps), _calls_around(block), is_run=True)
+
+
+def _closed(unit: Fold) -> Fold:
+    """An op with very many arguments as a folded box, which shows a few of them."""
+    step = unit.steps[0]
+    is_wide = not unit.is_folded and len(step.arguments) > _WIDE
+    return Fold(unit.steps, step.op.name, unit.calls) if is_wide else unit
 
 
 def _counted(steps: list[Step]) -> str:

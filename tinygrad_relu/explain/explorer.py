@@ -34,7 +34,7 @@ class Explorer:
         return page(self.story, self._wide, self._tall, self.language)
 
     def save(self, path: str | os.PathLike[str]) -> str:
-        """Write the page to ``path``, which ends in .html, and return it as text.
+        """Write the page to ``path``, which ends in .html, and return that path as text; missing folders are made.
 
         Raises ValueError for another ending (a browser prints the page as PDF), and OSError if the file cannot be
         written; nothing is left half-written then.
@@ -47,6 +47,7 @@ class Explorer:
         if os.path.splitext(os.fspath(path))[1].lower() not in (".html", ".htm"):
             raise ValueError(f"explain: this is a page, give it a name that ends in .html; got {os.fspath(path)!r}")
         text = self.html.encode()
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         with replacing(path) as file:
             file.write(text)
         return os.fspath(path)
@@ -77,7 +78,10 @@ class Explorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         """What a notebook shows: the page in a frame of its own, from which nothing gets out."""
-        return {"text/plain": repr(self), "text/html": self._frame()}
+        try:
+            return {"text/plain": repr(self), "text/html": self._frame()}
+        except Exception as error:  # a traceback would hide the text
+            return {"text/plain": f"{self!r} (no page: {type(error).__name__}: {error})"}
 
     def _frame(self) -> str:
         return (

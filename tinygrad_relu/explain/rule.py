@@ -39,15 +39,26 @@ def rules(step: Step) -> list[dict[str, str] | None]:
         tree = ast.parse(textwrap.dedent("".join(lines)))
         ast.increment_lineno(tree, start - 1)
         expressions = _returned(tree, run.lines, len(step.arguments))
-    except (OSError, TypeError, SyntaxError, ValueError):  # its source is not to be had, or is not Python's
+        if expressions is None:
+            return nothing
+        scope = {**method.__globals__, **run.variables}
+        for name in _assigned(tree) & set(run.parameters):  # it is no more what came in, as the page shows it
+            del run.variables[name]
+        return [_rule(each, i, tree, run, scope, step) for i, each in enumerate(expressions)]
+    except Exception:  # a rule may do anything, and its source may be missing: then its result alone is shown
         return nothing
-    if expressions is None:
-        return nothing
-    scope = {**method.__globals__, **run.variables}
-    for name in _assigned(tree) & set(run.parameters):  # it is no more what came in, as the page shows it
-        del run.variables[name]
-    told = [_told(_origin(_branch(each, scope), tree, run, scope), run.variables, scope) for each in expressions]
-    return [each if step.sent(i) is not None else None for i, each in enumerate(told)]
+
+
+def _rule(
+    expression: ast.expr, i: int, tree: ast.AST, run: _Run, scope: dict[str, Any], step: Step
+) -> dict[str, str] | None:
+    """The expression behind the i-th contribution, if it gives that contribution indeed."""
+    if step.sent(i) is None:
+        return None
+    origin = _origin(_branch(expression, scope), tree, run, scope)
+    with np.errstate(all="ignore"):
+        is_it = np.array_equal(_evaluated(origin, scope), step.op.sent[i], equal_nan=True)
+    return _told(origin, run.variables, scope) if is_it else None
 
 
 class _Run:

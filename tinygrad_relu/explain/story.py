@@ -19,7 +19,7 @@ from ..activity import dead_in_batch
 from ..draw.build import blocks, saved_attributes
 from ..graph import topological_order
 from ..reading import Reading, Step, Value
-from ..words import number
+from ..words import number, written
 from .rule import rules
 
 __all__ = ["story"]
@@ -155,11 +155,11 @@ def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, array
         "id": step.id,
         "name": op.name,
         "label": label,
-        "formula": (inspect.getdoc(type(op)) or "").split("\n\n")[0].replace("``", ""),
+        "formula": inspect.cleandoc(type(op).__doc__ or "").split("\n\n")[0].replace("``", ""),
         "forward": _source(type(op).forward),
         "backward": _source(type(op).backward),
         "source": _source_place(type(op)),
-        "options": [[name, repr(value)] for name, value in op.options.items() if value is not None],
+        "options": [[name, written(value, 80)] for name, value in op.options.items() if value is not None],
         "arguments": [values[argument] for argument in step.arguments],
         "names": step.argument_names[: len(step.arguments)],
         "edges": [teller.edges[step, i] for i in range(len(step.arguments))],
@@ -187,9 +187,9 @@ def _line(step: Step) -> dict[str, Any] | None:
 
 
 def _saved(name: str, value: Any, arrays: _Arrays) -> dict[str, Any]:
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiub":
         return {"name": name, "array": arrays.add(np.asarray(value))}
-    return {"name": name, "text": repr(value)[:200]}
+    return {"name": name, "text": written(value, 200)}
 
 
 def _source(method: Any) -> str | None:
@@ -218,7 +218,7 @@ def _value_labels(reading: Reading) -> dict[Value, str]:
     seen: Counter[str] = Counter()
     labels = {}
     for value in reading.values:
-        label = value.name or _unnamed(value)
+        label = (value.name or _unnamed(value)).encode("utf-8", "replace").decode()  # what no terminal can print
         seen[label] += 1
         labels[value] = label if seen[label] == 1 else f"{label} #{seen[label]}"
     return labels
@@ -280,7 +280,7 @@ def _large(array: np.ndarray) -> dict[str, Any]:
     with np.errstate(all="ignore"):
         finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
         low, high = (finite.min(), finite.max()) if finite.size else (array.dtype.type(0), array.dtype.type(0))
-        mean = finite.mean(dtype=np.float64) if finite.size else 0.0
+        mean = (finite / max(finite.size, 1)).sum(dtype=np.float64)  # the sum itself may be too large
     return {
         **_kind(array),
         "min": _json(low),
@@ -300,7 +300,7 @@ def _json(x: Any) -> Any:
     if x.dtype.kind == "b":
         return bool(x)
     if x.dtype.kind in "iu":
-        return int(x)
+        return int(x) if abs(int(x)) <= 2**53 else str(x)  # JavaScript would round it
     return float(str(x)) if math.isfinite(x) else str(x)
 
 
