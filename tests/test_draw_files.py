@@ -147,6 +147,65 @@ def test_what_no_picture_can_show_breaks_nothing(text, pure, tmp_path):
         )
 
 
+def deep():
+    """Three layers in clusters; each has a weight and a bias. The gradient of the first weight is zero."""
+    picture = Picture([Box("x", "input", ["x"])], direction="TB")
+    hidden = "x"
+    for i in range(3):
+        cluster, weight, bias, op, result = f"m{i}", f"w{i}", f"b{i}", f"op{i}", f"t{i}"
+        picture.clusters.append(Cluster(cluster, "Linear"))
+        kinds = {weight: "parameter", bias: "parameter", op: "op", result: "result"}
+        picture.boxes += [
+            Box(name, kind, [name, "(100, 100) float32"], cluster=cluster) for name, kind in kinds.items()
+        ]
+        pairs = [(hidden, op), (weight, op), (bias, op), (op, result)]
+        picture.arrows += [Arrow(f"e{i}_{j}", *pair, "x", "|g| 0.5", 4) for j, pair in enumerate(pairs)]
+        hidden = result
+    picture.arrows[1].gradient, picture.arrows[1].level = "|g| 0", 0
+    return picture
+
+
+def centres(svg):
+    """Where each box of Graphviz's SVG has its middle, by its id."""
+    found = {}
+    for g in ElementTree.fromstring(svg).iter(f"{SVG}g"):
+        if "box" in g.get("class", "").split():
+            points = [corner for shape in g.iter(f"{SVG}polygon") for corner in shape.get("points").split()]
+            points += re.findall(r"-?[\d.]+,-?[\d.]+", " ".join(path.get("d") for path in g.iter(f"{SVG}path")))
+            across = [float(point.split(",")[0]) for point in points]
+            found[g.get("data-id")] = (min(across) + max(across)) / 2
+    return found
+
+
+def test_the_main_line_goes_straight_down_and_parameters_stand_at_its_sides(pure):
+    middle = centres(Drawing(deep()).svg())
+    main = [middle[name] for name in ("x", "op0", "t0", "op1", "t1", "op2", "t2")]
+    assert max(main) - min(main) < 10
+    for i in range(3):
+        assert middle[f"w{i}"] < middle[f"op{i}"] < middle[f"b{i}"]
+
+
+def test_an_arrow_points_to_what_it_feeds_on_either_side(pure):
+    for g in ElementTree.fromstring(Drawing(deep()).svg()).iter(f"{SVG}g"):
+        if g.get("data-id") in ("e0_1", "e0_2"):
+            head = [float(corner.split(",")[0]) for corner in g.find(f"{SVG}polygon").get("points").split()]
+            line = [
+                float(point.split(",")[0]) for point in re.findall(r"[-\d.]+,[-\d.]+", g.find(f"{SVG}path").get("d"))
+            ]
+            points_right = sum(head) / len(head) > sum(line) / len(line)
+            assert points_right == (g.get("data-id") == "e0_1")
+
+
+def test_a_gradient_of_zero_is_dashed_everywhere():
+    (edge,) = [line for line in digraph(deep()).source.splitlines() if "id=e0_1 " in line]
+    assert "style=dashed" in edge and 'class="arrow g0 zero"' in edge
+    assert digraph(deep()).source.count("style=dashed") == 1
+    assert re.search(r"linkStyle 1 .*stroke-dasharray", mermaid(deep()))
+    assert mermaid(deep()).count("dasharray") == 1
+    assert "gradient of zero</li>" in page(deep(), "<svg></svg>")
+    assert "gradient of zero" not in page(layer(), "<svg></svg>")
+
+
 def test_mermaid_writes_signs_by_their_numbers():
     lines = mermaid(odd()).splitlines()
     assert '  t1["say #quot;hi#quot;<br>x say #quot;hi#quot;"]:::result' in lines
@@ -214,7 +273,8 @@ def test_the_svg_fits_its_place_and_has_ids_classes_and_a_description(program, r
     root = ElementTree.fromstring(svg)
     assert svg == drawing.svg(prefix="p-")
     assert svg.startswith("<svg")
-    assert (root.get("width"), root.get("height")) == ("100%", None)
+    assert [root.get("width"), root.get("height")] == root.get("viewBox").split()[2:]
+    assert "max-width: 100%; height: auto" in root.get("style")
     assert root.get("role").startswith("graphics-document")
     names = {element.get("id"): element.text for element in root if element.get("id")}
     assert [names[name] for name in root.get("aria-labelledby").split()] == ["loss <1", "One layer."]
@@ -387,6 +447,8 @@ def test_the_page_holds_the_svg_and_asks_nobody_for_anything():
     assert not re.search(r"https?://|<link|<img|@import|url\(", text)
     for word in ("parameter", "input", "constant", "result", "output", "op with dead units", "no gradient"):
         assert f"{word}</li>" in text
+    assert "each step ten times" in text
+    assert 'data-first="t0"' in text
     assert "gradient" not in re.findall("<footer>.*?</footer>", page(twice(), svg), re.DOTALL)[0]
 
 

@@ -347,11 +347,11 @@ def test_odd_text_is_shown_as_it_is():
     assert long.find(f"{SVG}title").text == "\n".join(odd().boxes[2].lines)
 
 
-def test_the_width_is_given_by_the_page_up_to_the_natural_one():
+def test_it_has_its_natural_size_up_to_the_width_of_the_page():
     root = ElementTree.fromstring(svg(mlp()))
     _, _, width, height = map(float, root.get("viewBox").split())
-    assert root.get("width") == "100%" and root.get("height") is None
-    assert f"max-width: {width:g}px" in root.get("style")
+    assert (float(root.get("width")), float(root.get("height"))) == (width, height)
+    assert "max-width: 100%; height: auto" in root.get("style")
     assert (width, height) == pytest.approx((layout(mlp()).width, layout(mlp()).height), abs=0.1)
 
 
@@ -401,6 +401,51 @@ def test_arrows_have_a_level_and_a_way_back_if_asked_for():
     none = [arrow.id for arrow in mlp().arrows if group(svg(mlp()), arrow.id).get("class") == "arrow none"]
     assert none == [arrow.id for arrow in mlp().arrows if arrow.level is None] != []
     assert {group(svg(diamond()), f"e{i}").get("class") for i in range(4)} == {"arrow"}
+
+
+def test_a_gradient_of_zero_does_not_look_like_a_small_one():
+    picture = diamond()
+    picture.arrows[0].gradient, picture.arrows[0].level = "|g| 0", 0
+    picture.arrows[1].gradient, picture.arrows[1].level = "|g| 1e-20", 0
+    text = svg(picture)
+    assert [group(text, f"e{i}").get("class") for i in (0, 1)] == ["arrow g0 zero", "arrow g0"]
+    (rule,) = [line for line in style.css().splitlines() if line.startswith(".arrow.zero path")]
+    assert "stroke-dasharray" in rule
+    assert style.arrow_width(picture.arrows[0]) < style.arrow_width(picture.arrows[1])
+
+
+@each_direction
+@pytest.mark.parametrize("name", ["chain", "doubled", "mlp"])
+def test_a_label_beside_a_line_is_farther_from_it_than_half_its_width(name, direction):
+    picture = PICTURES[name]()
+    for arrow in picture.arrows:
+        arrow.level, arrow.gradient = LEVELS - 1, "|g| 5.477"
+    half = style.WIDTHS[-1] / 2
+    across, extent = (1, 3) if direction == "LR" else (0, 2)
+    places = layout(picture, direction=direction)
+    straight = [route for route in places.arrows.values() if len({point[across] for point in route.path}) == 1]
+    assert straight
+    for route in straight:
+        low, high = route.label[across], route.label[across] + route.label[extent]
+        line = route.path[0][across]
+        assert max(low - line, line - high) > half
+
+
+def test_a_label_does_not_hide_a_gentle_bend():
+    boxes = [Box("x", "input", ["x", "four", "lines", "of text"]), Box("f", "op", ["relu"]), Box("g", "op", ["add"])]
+    arrows = [Arrow("e0", "x", "f"), Arrow("e1", "f", "g"), Arrow("e2", "x", "g", gradient="|g| 5.477", level=4)]
+    text_area = layout(Picture(boxes, arrows)).arrows["e2"].label
+    path = layout(Picture(boxes, arrows)).arrows["e2"].path
+    for start in range(0, len(path) - 1, 3):
+        for point in points_on(path[start : start + 4]):
+            assert not overlap(text_area, Rect(*point, 0.5, 0.5))
+
+
+def points_on(curve):
+    """Places on a cubic Bézier curve."""
+    for t in (i / 50 for i in range(51)):
+        weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+        yield tuple(sum(w * point[axis] for w, point in zip(weights, curve)) for axis in (0, 1))
 
 
 def test_notes_stand_below_within_the_width():

@@ -74,8 +74,8 @@ def summary(model: Module, x: Any) -> ModelSummary:
     """The layers of ``model`` with the shape of their output for the input ``x``, their parameters and dead units.
 
     After a backward pass each layer's gradients are shown too, by their size: where they vanish or explode is seen
-    at once. The share of dead units is that of ReLU and its like over the rows of ``x``: units that put out 0 and pass no
-    gradient on for any row. The model computes in evaluation mode, and gets its own mode back.
+    at once. The share of dead units is that of ReLU and its like over the rows of ``x``: units that put out 0 and pass
+    no gradient on for any row. The model computes in evaluation mode, and gets its own mode back.
 
     Raises TypeError if ``model`` is no Module.
 

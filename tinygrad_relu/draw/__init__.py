@@ -40,8 +40,9 @@ def draw(
     numbers and the line of your program that made the node.
 
     ``depth``: how many nested modules are opened; 0 draws a network as one box. ``direction``: ``"LR"`` from left to
-    right or ``"TB"`` from top to bottom; left out, a few ops go to the right, and networks down. ``limit``: with more boxes than that, modules and repeated blocks are folded
-    until it can be read, and a note says so; None draws everything. A module is drawn in evaluation mode.
+    right or ``"TB"`` from top to bottom; left out, a few ops go to the right, and networks down. ``limit``: with more
+    boxes than that, modules and repeated blocks are folded until it can be read, and a note says so; None draws
+    everything. A module is drawn in evaluation mode.
 
     Raises TypeError for what is neither Tensor nor Module, and RuntimeError if the graph was freed by ``backward()``.
 

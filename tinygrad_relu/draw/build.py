@@ -25,7 +25,8 @@ def picture(reading: Reading, *, depth: int | None = None, direction: str = "LR"
     units, notes = folds(reading, depth, limit)
     title = f"Computation graph of {reading.output.name or 'a tensor'}"
     made = Picture(direction=direction, notes=notes, title=title)
-    builder = _Builder(made, _flows(reading))
+    received = [step.op.received for step in reading.steps if step.op.received is not None]
+    builder = _Builder(made, _flows(reading), received)
     for unit in units:
         builder.add(unit)
     if not reading.steps:
@@ -60,10 +61,10 @@ def _flows(reading: Reading) -> dict[tuple[Step, int], np.ndarray]:
 class _Builder:
     """Adds boxes to a picture in the order of the computation, each once, with the arrows that lead to it."""
 
-    def __init__(self, made: Picture, flows: dict[tuple[Step, int], np.ndarray]):
+    def __init__(self, made: Picture, flows: dict[tuple[Step, int], np.ndarray], received: list[Any]):
         self.made = made
         self.flows = flows
-        self.largest = max(filter(math.isfinite, map(norm, flows.values())), default=0.0)
+        self.largest = max(filter(math.isfinite, map(norm, [*flows.values(), *received])), default=0.0)
         self.drawn: set[str] = set()
         self.clusters: dict[ModuleCall, str] = {}
 

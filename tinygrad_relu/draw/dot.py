@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import graphviz
 
 from . import style
+from .layout import importance
 from .picture import Arrow, Box, Cluster, Picture
 
 _POINTS = 72  # to an inch, the unit of DOT's widths
 _PADDING = 12  # points between a label and the border of its box
 
+_SPACE = 3 * " "  # at both ends of the label of an arrow, so that it does not touch the line
 _BAR = 5  # points, of the bar at the left of a parameter
 
 # What tells the kinds of boxes apart besides their colour.
@@ -37,10 +41,13 @@ def digraph(picture: Picture) -> graphviz.Digraph:
         node_attr={"fontname": "Helvetica", "fontsize": str(style.LINE_SIZE), "shape": "box"},
         edge_attr={"fontname": "Helvetica", "fontsize": str(style.LABEL_SIZE)},
     )
-    _add_inside(graph, contents(picture), "")
+    sides = _sides(picture)
+    _add_inside(graph, contents(picture), sides, "")
     any_gradient = any(arrow.level is not None for arrow in picture.arrows)
+    main_line = _main_line(picture)
     for arrow in picture.arrows:
-        _add_arrow(graph, arrow, any_gradient)
+        side = sides[arrow.head].index(arrow.tail) if arrow.tail in sides.get(arrow.head, []) else None
+        _add_arrow(graph, arrow, any_gradient, arrow.id in main_line, side, picture.direction == "LR")
     return graph
 
 
@@ -59,6 +66,38 @@ def _graph_attributes(picture: Picture) -> dict[str, str]:
     return attributes
 
 
+def _sides(picture: Picture) -> dict[str, list[str]]:
+    """The parameters and constants that stand beside the box that they feed, the left one first, by the id of that box.
+
+    Where the flow goes down they would otherwise stand before it, in its cluster; then the main line must go around
+    them, and each cluster would begin farther to the right than the one before.
+    """
+    fed = {arrow.head for arrow in picture.arrows}
+    uses = Counter(arrow.tail for arrow in picture.arrows)
+    home = {box.id: box.cluster for box in picture.boxes}
+    feeders = {box.id for box in picture.boxes if box.kind in ("parameter", "constant") and uses[box.id] == 1} - fed
+    sides: dict[str, list[str]] = {}
+    others = set()  # what something else leads to
+    for arrow in picture.arrows:
+        if arrow.tail in feeders and home[arrow.tail] == home[arrow.head]:
+            sides.setdefault(arrow.head, []).append(arrow.tail)
+        else:
+            others.add(arrow.head)
+    down = picture.direction == "TB"
+    return {head: tails for head, tails in sides.items() if down and head in others and len(tails) <= 2}
+
+
+def _main_line(picture: Picture) -> set[str]:
+    """The arrows that should be straight: from each box that comes from an input, the first one."""
+    weights = importance(picture)
+    most = max(weights.values(), default=0.0)
+    first: dict[str, str] = {}
+    for arrow in picture.arrows:
+        if weights[arrow.tail] == most:
+            first.setdefault(arrow.tail, arrow.id)
+    return set(first.values())
+
+
 def contents(picture: Picture) -> dict[str, tuple[list[Box], list[Cluster]]]:
     """What lies directly in each cluster, by the id of the cluster; "" stands for the whole picture."""
     inside: dict[str, tuple[list[Box], list[Cluster]]] = {"": ([], [])}
@@ -70,14 +109,23 @@ def contents(picture: Picture) -> dict[str, tuple[list[Box], list[Cluster]]]:
     return inside
 
 
-def _add_inside(graph: graphviz.Digraph, inside: dict[str, tuple[list[Box], list[Cluster]]], around: str) -> None:
+def _add_inside(
+    graph: graphviz.Digraph,
+    inside: dict[str, tuple[list[Box], list[Cluster]]],
+    sides: dict[str, list[str]],
+    around: str,
+) -> None:
     """Add the boxes that lie in the cluster ``around``, then the clusters in it."""
     boxes, clusters = inside[around]
     for box in boxes:
         _add_box(graph, box)
+    for box in boxes:
+        if box.id in sides:
+            row = " ".join(graphviz.quoting.quote(name) for name in (box.id, *sides[box.id]))
+            graph.body.append(f"\t{{ rank=same {row} }}\n")
     for cluster in clusters:
         inner = graphviz.Digraph(f"cluster_{cluster.id}", graph_attr=_cluster_attributes(cluster))
-        _add_inside(inner, inside, cluster.id)
+        _add_inside(inner, inside, sides, cluster.id)
         graph.subgraph(inner)
 
 
@@ -132,14 +180,17 @@ def _size(box: Box) -> dict[str, str]:
     }
 
 
-def _add_arrow(graph: graphviz.Digraph, arrow: Arrow, any_gradient: bool) -> None:
-    color, width = style.LIGHT_PLAIN["arrow"], style.ARROW_WIDTH
+def _add_arrow(
+    graph: graphviz.Digraph, arrow: Arrow, any_gradient: bool, is_main: bool, side: int | None, is_sideways: bool
+) -> None:
+    """``side``: 0 if the tail stands at the left of the head, 1 if at its right, None if before it."""
+    color, width = style.LIGHT_PLAIN["arrow"], style.arrow_width(arrow)
     if arrow.level is not None:
-        color, width = style.LIGHT_LEVELS[arrow.level], style.WIDTHS[arrow.level]
+        color = style.LIGHT_LEVELS[arrow.level]
     words = ": ".join(text for text in (arrow.label, arrow.gradient) if style.printable(text).strip())
     attributes = {
-        "arrowsize": f"{0.6 + 0.26 * width:.2f}",  # a thick line needs a large head
-        "class": style.arrow_class(arrow.level, any_gradient),
+        "arrowsize": f"{0.6 + 0.12 * width:.2f}",  # a thick line needs a large head
+        "class": style.arrow_class(arrow, any_gradient),
         "id": arrow.id,
         "color": color,
         "fontcolor": style.LIGHT_PLAIN["note"],
@@ -148,7 +199,22 @@ def _add_arrow(graph: graphviz.Digraph, arrow: Arrow, any_gradient: bool) -> Non
     }
     if any_gradient and arrow.level is None:
         attributes["style"] = "dotted"
-    graph.edge(arrow.tail, arrow.head, _label([f"  {words}  "]) if words else None, **attributes)
+    if style.is_zero(arrow):
+        attributes["style"] = "dashed"
+    if is_main:
+        attributes["weight"] = "8"
+    ends = (arrow.tail, arrow.head)
+    if side == 1:  # in a row Graphviz puts the tail of an edge at the left
+        ends = (arrow.head, arrow.tail)
+        attributes["dir"] = "back"
+    graph.edge(*ends, _arrow_label(words, is_above=is_sideways or side is not None), **attributes)
+
+
+def _arrow_label(words: str, is_above: bool) -> str | None:
+    """The label with room between it and the line, beside which it stands, or above which."""
+    if not words:
+        return None
+    return _label([f"{_SPACE}{words}{_SPACE}", *([" "] if is_above else [])])
 
 
 def _label(lines: list[str]) -> str:

@@ -160,6 +160,7 @@ class _Link:
     weight: float = 1.0  # of the points on its way
     tail_shift: float = 0.0  # where it meets them, across the flow from their middle
     head_shift: float = 0.0
+    pen: float = style.ARROW_WIDTH
     label: _Size | None = None
     label_at: _Place | None = None  # its middle
     direct: bool = False  # it goes against the flow, or so far that points on its way would cost too much
@@ -215,7 +216,7 @@ def _plan(picture: Picture, sideways: bool, both_ways: bool) -> _Plan:
     levels = _levels(picture, sideways, LANE if both_ways else 0)
     nodes: dict[str, _Node] = {}
     entered: set[_Level] = set()
-    weights = _weights(picture)
+    weights = importance(picture)
     for box in picture.boxes:
         nodes[box.id] = _box_node(box, sideways)
         nodes[box.id].weight = weights[box.id]
@@ -240,7 +241,7 @@ def _plan(picture: Picture, sideways: bool, both_ways: bool) -> _Plan:
     return _Plan(picture, sideways, both_ways, levels, nodes, parts)
 
 
-def _weights(picture: Picture) -> dict[str, float]:
+def importance(picture: Picture) -> dict[str, float]:
     """How much each box belongs to the main line: as much as the most important box that it comes from."""
     sources: dict[str, list[str]] = {}
     for arrow in picture.arrows:
@@ -300,6 +301,7 @@ def _parts(arrow: Arrow, nodes: dict[str, _Node], home: dict[str, _Level], share
             head, head_port, inner = inner.node, port, inner.parent
     parts = [*going_out, _Link(inner, tail, head, tail_port, head_port, weight), *reversed(going_in)]
     for link in parts:
+        link.pen = style.arrow_width(arrow)
         _connect(link)
     text = arrow_text(arrow)
     if text:
@@ -509,7 +511,7 @@ def _place_across(level: _Level) -> None:
     high = max([node.middle + node.breadth / 2 for node in nodes], default=0.0)
     for link in level.links:
         if link.label:
-            reach = link.label[1] + CLEARANCE + level.lane
+            reach = link.label[1] + _distance(link)
             low = min(low, _last_middle(link) - reach)
             high = max(high, _last_middle(link) + reach)
     first = PADDING + (HEADER if level.sideways and level.title else 0)
@@ -732,14 +734,18 @@ def _place_labels(level: _Level) -> None:
         for rank, bend in _bends(link).items():
             bends.setdefault(rank, {})[link] = bend
     for rank, here in bends.items():
-        lines = {link: [(place, (2.0, 2.0)) for place in _on_bend(here[link], _LINE)] for link in list(here)[:_CROWD]}
+        lines = {link: _areas(link, here[link]) for link in list(here)[:_CROWD]}
         labels: list[_Area] = []
         for link in sorted(here, key=lambda link: _is_straight(here[link])):  # those have more places to choose from
             if link.label and _label_rank(link) == rank:
-                others = [area for other, line in lines.items() if other is not link for area in line]
-                taken = [] if len(here) > _CROWD else labels + others
-                link.label_at = _freest(_spots(level, here[link], link.label), link.label, taken)
+                taken = [] if len(here) > _CROWD else labels + [area for line in lines.values() for area in line]
+                link.label_at = _freest(_spots(link, here[link], link.label), link.label, taken)
                 labels.append((link.label_at, link.label))
+
+
+def _areas(link: _Link, bend: _Bend) -> list[_Area]:
+    """What a line covers, about."""
+    return [(place, (1 + link.pen, 1 + link.pen)) for place in _on_bend(bend, _LINE)]
 
 
 def _bends(link: _Link) -> dict[int, _Bend]:
@@ -757,16 +763,40 @@ def _freest(spots: list[_Place], size: _Size, taken: list[_Area]) -> _Place:
     return min(spots, key=lambda spot: sum(area[1][0] for area in taken if _touch(spot, size, area)))
 
 
-def _spots(level: _Level, bend: _Bend, size: _Size) -> list[_Place]:
+def _spots(link: _Link, bend: _Bend, size: _Size) -> list[_Place]:
     """Places for the middle of the label, the best one first."""
-    beside = -1.0 if level.sideways else 1.0  # above, or on the right
-    sides = (beside, -beside, 0.0) if _is_straight(bend) else (0.0, beside, -beside)
-    shift = size[1] / 2 + CLEARANCE + level.lane
-    return [(x, y + side * shift) for side in sides for x, y in _on_bend(bend, (0.5, 0.4, 0.6, 0.3, 0.7))]
+    beside = -1.0 if link.level.sideways else 1.0  # above, or on the right
+    sides = (0.0, beside, -beside) if _is_steep(bend) else (beside, -beside, 0.0)
+    shift = size[1] / 2 + _distance(link)
+    corners = _corners(bend, size)
+    return corners + [(x, y + side * shift) for side in sides for x, y in _on_bend(bend, (0.5, 0.4, 0.6, 0.3, 0.7))]
+
+
+def _corners(bend: _Bend, size: _Size) -> list[_Place]:
+    """Where a steep bend leaves room: behind its start and before its end, the places that are close to it first."""
+    (x0, y0), (x1, y1) = bend
+    if not _is_steep(bend) or abs(y1 - y0) < size[1]:
+        return []
+    inwards = size[1] / 2 if y1 > y0 else -size[1] / 2
+    farthest = max((x1 - x0 - size[0] - CLEARANCE) / 2, 0.0)  # from the middle of the bend
+    middle, steps = (x0 + x1) / 2, (0.4, 0.55, 0.7, 0.85, 1.0)
+    behind = [(middle + step * farthest, y0 + inwards) for step in steps]
+    before = [(middle - step * farthest, y1 - inwards) for step in steps]
+    return behind + before
+
+
+def _distance(link: _Link) -> float:
+    """How far a label beside the link is from the middle of its line."""
+    return CLEARANCE + link.level.lane + link.pen / 2
 
 
 def _is_straight(bend: _Bend) -> bool:
     return abs(bend[1][1] - bend[0][1]) < style.LABEL_HEIGHT
+
+
+def _is_steep(bend: _Bend) -> bool:
+    """A label on it does not hide most of it."""
+    return abs(bend[1][1] - bend[0][1]) >= 3 * style.LABEL_HEIGHT
 
 
 def _on_bend(bend: _Bend, steps: tuple[float, ...]) -> list[_Place]:

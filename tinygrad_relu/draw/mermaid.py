@@ -102,13 +102,14 @@ def _colors(colors: style.Colors) -> str:
 
 
 def _arrow_styles(picture: Picture) -> list[str]:
-    """The look of the arrows with a gradient, one line for each level."""
-    lines = []
-    for level, (color, width) in enumerate(zip(style.LIGHT_LEVELS, style.WIDTHS)):
-        numbers = [str(i) for i, arrow in enumerate(picture.arrows) if arrow.level == level]
-        if numbers:
-            lines.append(f"linkStyle {','.join(numbers)} stroke:{color},stroke-width:{width}px")
-    return lines
+    """The look of the arrows with a gradient, one line for each level, and one for gradients of zero."""
+    numbers: dict[str, list[str]] = {}
+    for i, arrow in sorted(enumerate(picture.arrows), key=lambda each: each[1].level or 0):
+        if arrow.level is not None:
+            dash = f",stroke-dasharray:{style.ZERO_DASH}" if style.is_zero(arrow) else ""
+            look = f"stroke:{style.LIGHT_LEVELS[arrow.level]},stroke-width:{style.arrow_width(arrow)}px{dash}"
+            numbers.setdefault(look, []).append(str(i))
+    return [f"linkStyle {','.join(of)} {look}" for look, of in numbers.items()]
 
 
 def _escaped(text: str) -> str:

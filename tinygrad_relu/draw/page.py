@@ -82,16 +82,30 @@ function zoom(factor, screenX, screenY) {
   show([middleX - width / 2, middleY - height / 2, width, height]);
 }
 
-// All of it if it can be read then, or else its beginning.
+// All of it if it can be read then, or else the part around the first box, as an input is where one starts to read.
 function begin() {
   const frame = svg.getBoundingClientRect();
-  const scale = Math.min(frame.width / whole[2], frame.height / whole[3]);
-  if (scale > 0.5) return;
-  const [width, height] = [frame.width / 0.8, frame.height / 0.8];
-  const wide = whole[2] / whole[3] > frame.width / frame.height;
-  const x = wide ? whole[0] : whole[0] + (whole[2] - width) / 2;
-  const y = wide ? whole[1] + (whole[3] - height) / 2 : whole[1];
-  show([x, y, width, height]);
+  const [fitsAcross, fitsDown] = [frame.width / whole[2], frame.height / whole[3]];
+  if (Math.min(fitsAcross, fitsDown) > 0.7) return;
+  const scale = Math.min(Math.max(fitsAcross, fitsDown, 0.8), 1);  // one way all of it, if that can be read
+  const [width, height] = [frame.width / scale, frame.height / scale];
+  const first = svg.querySelector(`[data-id="${stage.dataset.first}"]`);
+  const [middleX, middleY] = middle(first || svg);
+  show([within(middleX, width, whole[0], whole[2]), within(middleY, height, whole[1], whole[3]), width, height]);
+}
+
+// Of an element, in units of the picture.
+function middle(element) {
+  const frame = element.getBoundingClientRect();
+  const screen = new DOMPoint(frame.left + frame.width / 2, frame.top + frame.height / 2);
+  const point = screen.matrixTransform(svg.getScreenCTM().inverse());
+  return [point.x, point.y];
+}
+
+// Where a view of that size begins that has the point in its middle, but shows nothing outside of the whole.
+function within(point, size, start, length) {
+  if (size > length) return start + (length - size) / 2;
+  return Math.min(Math.max(point - size / 2, start), start + length - size);
 }
 
 const actions = {
@@ -185,7 +199,8 @@ $style</style>
 <button type="button" data-action="fit" title="Fit the window (key 0)">Fit</button>
 </div>
 </header>
-<main tabindex="0" aria-label="The graph. Arrow keys move it, plus and minus zoom, 0 fits it into the window.">
+<main tabindex="0" data-first="$first"
+  aria-label="The graph. Arrow keys move it, plus and minus zoom, 0 fits it into the window.">
 $svg</main>
 <footer>
 <h2>Legend</h2>
@@ -210,9 +225,16 @@ def page(picture: Picture, svg: str) -> str:
         colors=style.css(),
         style=_STYLE,
         svg=svg,
+        first=html.escape(_first(picture)),
         legend=_legend(picture),
         script=_SCRIPT,
     )
+
+
+def _first(picture: Picture) -> str:
+    """The id of the box to begin with: an input, or else whatever was there first."""
+    ids = [box.id for box in picture.boxes if box.kind == "input"] + [box.id for box in picture.boxes]
+    return ids[0] if ids else ""
 
 
 def _legend(picture: Picture) -> str:
@@ -225,9 +247,11 @@ def _legend(picture: Picture) -> str:
     arrows = []
     if levels - {None}:
         signs = "".join(_arrow_sign(f"g{level}") for level in range(LEVELS))
-        arrows.append(_entry(signs, "gradients from small to large, each step about three times"))
+        arrows.append(_entry(signs, style.GRADIENTS))
+        if any(style.is_zero(arrow) for arrow in picture.arrows):
+            arrows.append(_entry(_arrow_sign("g0 zero"), style.ZERO))
         if None in levels:
-            arrows.append(_entry(_arrow_sign("none"), "no gradient"))
+            arrows.append(_entry(_arrow_sign("none"), style.NO_GRADIENT))
     lists = [("Boxes", items), ("Arrows", arrows)]
     return "\n".join(f'<ul aria-label="{name}">\n' + "\n".join(of) + "\n</ul>" for name, of in lists if of)
 

@@ -170,6 +170,9 @@ def _dress_group(group: ElementTree.Element, part: Box | Arrow | Cluster | None,
     group.set("data-id", name)
     _replace_title(group, _tooltip(part))
     _unwrap_anchors(group)
+    if isinstance(part, Arrow):  # the head ends where its outline does
+        for head in group.iter("polygon"):
+            head.set("style", f"stroke-width: {style.arrow_width(part)}")
     if isinstance(part, Box):
         for i, text in enumerate(group.iter("text")):
             text.set("class", f"line l{i}")
@@ -225,13 +228,13 @@ def _keep_special(shape: ElementTree.Element, box: Box) -> None:
 
 
 def _dress_root(root: ElementTree.Element, picture: Picture, prefix: str) -> None:
-    width = root.get("viewBox", "0 0 0 0").split()[2]
-    root.attrib.pop("height", None)
+    width, height = root.get("viewBox", "0 0 0 0").split()[2:]
     root.attrib |= {
         "xmlns": "http://www.w3.org/2000/svg",
         "class": SCOPE[1:],
-        "width": "100%",
-        "style": f"max-width: {width}px; height: auto; color: var(--tg-result-text)",
+        "width": width,
+        "height": height,
+        "style": "max-width: 100%; height: auto; color: var(--tg-result-text)",
         "role": "graphics-document document",
         "aria-labelledby": f"{prefix}title {prefix}description",
     }

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import NamedTuple
+
+from .picture import Arrow
 
 SANS = '"Helvetica Neue", Helvetica, Arial, "Liberation Sans", "Noto Sans", "Noto Sans CJK KR", sans-serif'
 MONO = 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", "DejaVu Sans Mono", monospace'
@@ -74,6 +77,11 @@ WIDTHS = (1.2, 1.8, 2.5, 3.3, 4.2)
 LIGHT_PLAIN = {"ground": "#FFFFFF", "arrow": "#6B7280", "dead": "#B84A00", "note": "#4A515C", "gradient": "#C45200"}
 DARK_PLAIN = {"ground": "#14171B", "arrow": "#98A1AE", "dead": "#FF9A5A", "note": "#B9C1CC", "gradient": "#FF9A5A"}
 ARROW_WIDTH = 1.3
+ZERO_WIDTH, ZERO_DASH = 1.0, "7 4"  # a gradient that is exactly zero
+
+# What legends say.
+GRADIENTS = "gradients from small to large, each step ten times"
+ZERO, NO_GRADIENT = "gradient of zero", "no gradient"
 
 # What is filled and outlined: the shapes of our own SVG, and of the one that Graphviz makes.
 _SHAPES = ":is(rect, polygon, ellipse, path)"
@@ -142,6 +150,7 @@ def _arrow_rules() -> list[str]:
         *rules,
         ".arrow polygon { stroke-width: 0; }",
         ".arrow.none path { stroke-dasharray: 2 4; }",
+        f".arrow.zero path {{ stroke-width: {ZERO_WIDTH}; stroke-dasharray: {ZERO_DASH}; }}",
         ".arrow path.gradient { stroke: var(--tg-gradient); stroke-width: 1.8; stroke-dasharray: 5 4; }",
         ".arrow polygon.gradient { fill: var(--tg-gradient); }",
         ".arrow .gradient { visibility: hidden; }",
@@ -164,15 +173,37 @@ def _text_rules() -> list[str]:
     ]
 
 
-def arrow_class(level: int | None, any_gradient: bool) -> str:
+def is_zero(arrow: Arrow) -> bool:
+    """Whether the gradient that flowed back is exactly zero, and not only small.
+
+    >>> is_zero(Arrow("e0", "t0", "op1", "x", "|g| 0", 0)), is_zero(Arrow("e0", "t0", "op1", "x", "|g| 1e-9", 0))
+    (True, False)
+    """
+    return arrow.level == 0 and arrow.gradient.split()[-1:] == ["0"]
+
+
+def arrow_class(arrow: Arrow, any_gradient: bool) -> str:
     """The class of an arrow. Where no arrow of the picture has a gradient, none is marked as one without.
 
-    >>> arrow_class(3, True), arrow_class(None, True), arrow_class(None, False)
+    >>> with_gradient = Arrow("e0", "t0", "op1", gradient="|g| 0.5", level=3)
+    >>> without = Arrow("e1", "t0", "op1")
+    >>> arrow_class(with_gradient, True), arrow_class(without, True), arrow_class(without, False)
     ('arrow g3', 'arrow none', 'arrow')
     """
-    if level is not None:
-        return f"arrow g{level}"
+    if arrow.level is not None:
+        return f"arrow g{arrow.level}" + (" zero" if is_zero(arrow) else "")
     return "arrow none" if any_gradient else "arrow"
+
+
+def arrow_width(arrow: Arrow) -> float:
+    """How wide its line is, in pixels.
+
+    >>> arrow_width(Arrow("e0", "t0", "op1", gradient="|g| 2", level=4))
+    4.2
+    """
+    if is_zero(arrow):
+        return ZERO_WIDTH
+    return ARROW_WIDTH if arrow.level is None else WIDTHS[arrow.level]
 
 
 # ---------------------------------------------------------------------- how wide text is
@@ -205,6 +236,7 @@ def text_width(text: str, size: float, mono: bool = False, bold: bool = False) -
     return thousandths * size / 1000 * (_BOLD if bold else 1)
 
 
+@cache
 def _letter_width(letter: str, mono: bool) -> int:
     if letter.isascii():
         return _MONO_WIDTH if mono else _WIDTHS.get(letter, _OTHER_WIDTH)
@@ -241,7 +273,8 @@ def printable(text: str) -> str:
     >>> printable("two\\nlines\\x00")
     'two lines'
     """
-    return "".join(" " if letter.isspace() else letter for letter in text if not _FORBIDDEN.match(letter))
+    return _FORBIDDEN.sub("", _SPACE.sub(" ", text))
 
 
+_SPACE = re.compile(r"\s")
 _FORBIDDEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -15,11 +15,12 @@ _NARROWEST = 260  # of lines of notes below a small picture
 def svg(picture: Picture, *, both_ways: bool = False, direction: str | None = None, prefix: str = "") -> str:
     """The picture as text that is a whole `<svg>` element, for a file of its own or within a page.
 
-    It takes the width that it is given, up to its natural size. What scripts look for: each box is a group of the
-    classes ``box`` and its kind, with the box's id after ``prefix`` (so that a page can hold a picture twice) and
-    as ``data-id``; its lines are texts of the classes ``line`` and ``l0``, ``l1``, ... Each arrow is a group with a
-    path of the class ``value``, and with ``both_ways`` a path ``gradient`` that leads back, which is invisible until
-    the group gets the class ``flows``; its label is a group ``label`` with the arrow's id as ``data-of``.
+    It has its natural size, as an image too, or the width of the page if that is less. What scripts look for: each
+    box is a group of the classes ``box`` and its kind, with the box's id after ``prefix`` (so that a page can hold a
+    picture twice) and as ``data-id``; its lines are texts of the classes ``line`` and ``l0``, ``l1``, ... Each arrow
+    is a group with a path of the class ``value``, and with ``both_ways`` a path ``gradient`` that leads back, which
+    is invisible until the group gets the class ``flows``; its label is a group ``label`` with the arrow's id as
+    ``data-of``.
     ``direction``: "LR" or "TB" instead of the picture's own.
 
     >>> from tinygrad_relu.draw.picture import Box, Picture
@@ -46,8 +47,8 @@ def svg(picture: Picture, *, both_ways: bool = False, direction: str | None = No
 
 def _head(picture: Picture, width: float, height: float, prefix: str) -> str:
     prefix = _attribute(prefix)
-    size = f'viewBox="0 0 {_number(width)} {_number(height)}" width="100%"'
-    look = f'style="display: block; max-width: {_number(width)}px; height: auto"'
+    size = f'viewBox="0 0 {_number(width)} {_number(height)}" width="{_number(width)}" height="{_number(height)}"'
+    look = 'style="display: block; max-width: 100%; height: auto"'
     names = f'aria-labelledby="{prefix}picture-title {prefix}picture-description"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{SCOPE[1:]}" {size} {look}\n'
@@ -132,11 +133,10 @@ def _at_the_left(rect: Rect) -> str:
 
 
 def _arrow(arrow: Arrow, route: Route, any_gradient: bool, prefix: str) -> str:
-    width = style.ARROW_WIDTH if arrow.level is None else style.WIDTHS[arrow.level]
-    lines = _way(route.path, "value", width)
+    lines = _way(route.path, "value", style.arrow_width(arrow))
     if route.twin:
         lines += _way(route.twin, "gradient", 1.8)
-    name = style.arrow_class(arrow.level, any_gradient)
+    name = style.arrow_class(arrow, any_gradient)
     return f'<g {_identity(arrow.id, prefix)} class="{name}">{_title(arrow.tooltip)}{lines}</g>'
 
 
