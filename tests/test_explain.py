@@ -114,8 +114,14 @@ def test_hooks_replace_what_is_passed_on():
     x = Tensor([1.0, 2.0], requires_grad=True)
     y = x * 2
     y.register_hook(lambda grad: grad * 10)
-    story = tg.explain(y.sum()).story
-    np.testing.assert_array_equal(array_of(story, value_called(story, "x")["grad"]), [20, 20])
+    x.register_hook(lambda grad: grad + 1)
+    explorer = tg.explain(y.sum())
+    story = explorer.story
+    np.testing.assert_array_equal(array_of(story, value_called(story, "x")["grad"]), [21, 21])
+    assert [array_of(story, step["after"]).tolist() for step in steps_of(story, "hook")] == [[10, 10], [21, 21]]
+    assert "A hook that was registered on y" in str(explorer)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), [21, 21])
 
 
 # ---------------------------------------------------------------------- rules

@@ -80,6 +80,18 @@ def nonfinite():
     return (y * y + x.relu()).sum()
 
 
+def residual():
+    """A value that is used twice: what has arrived is shown before the sum is complete."""
+    x = Tensor([1.0, -2.0, 3.0, -4.0], requires_grad=True, name="x")
+    return x + x.relu()
+
+
+def hooked():
+    x = Tensor([1.0, -2.0], requires_grad=True, name="x")
+    x.register_hook(lambda grad: grad * 10)
+    return (x * 3).sum()
+
+
 def often_used():
     x = Tensor([0.7, -1.3, 1e-7], requires_grad=True, name="x")
     total = x
@@ -650,6 +662,7 @@ def test_comparison_of_the_two_orders(visit, language):
     assert not dialog.is_visible()
     page.focus("#compare")
     page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "comparison-next"
     assert dialog.is_visible() and "b = a + a; c = b + b" in dialog.inner_text()
     visits = {"c": [1, 1, 1, 1, 1, 1, 1], "b": [0, 1, 1, 1, 2, 2, 2], "a": [0, 0, 1, 2, 2, 3, 4]}
     for visit_number in range(1, 8):
@@ -684,8 +697,10 @@ def test_comparison_by_keys_and_slider(visit):
     page.click("#comparison-back")
     assert page.locator(".order .pill").count() == 0 and page.locator("#comparison-back").is_disabled()
     page.focus("#comparison-close")
-    page.keyboard.press("ArrowRight")
-    assert step_of(page) == 2
+    for key, visits in (("ArrowRight", 2), ("ArrowRight", 4), ("ArrowLeft", 2)):
+        page.keyboard.press(key)
+        assert page.locator(".order .pill").count() == visits
+        assert step_of(page) == 2
     page.keyboard.press("Enter")
     assert not page.locator("#comparison").is_visible()
     page.keyboard.press("ArrowRight")
@@ -768,6 +783,58 @@ def test_the_graph_is_moved_with_the_mouse_and_zoomed_with_ctrl_and_wheel(visit)
     assert all_boxes_in_view(page)
 
 
+def lines_of(page, name: str) -> list[str]:
+    """The lines of the box whose first line begins with a name."""
+    boxes = look(page)["boxes"].values()
+    return next(box["lines"] for box in boxes if box["lines"][0].split(" (")[0] == name)
+
+
+def test_a_box_tells_its_shape_all_numbers_where_they_fit_and_that_all_are_alike(visit):
+    page = visit(tg.explain(residual(), [1, 2, -3, 4]).html)
+    go_to(page, first_step(page, "return"))
+    assert lines_of(page, "x") == ["x (4,)", "[1 -2 3 -4]", "so far: [1 2 -3 4]"]
+    weight = Tensor(np.zeros((5, 6)), requires_grad=True, name="weight")
+    page = visit(tg.explain((weight * np.full((5, 6), 2.5)).sum()).html)
+    page.click("#last")
+    assert lines_of(page, "weight") == ["weight (5, 6)", "all 0", "grad: all 2.5"]
+    page = visit(tg.explain(doubled()).html)
+    assert lines_of(page, "a")[0] == "a"
+
+
+_COVERED = """() => {
+  const drawing = document.querySelector(".drawing:not([hidden])");
+  const stage = document.querySelector("#stage").getBoundingClientRect();
+  const tag = drawing.querySelector(".message rect")?.getBoundingClientRect();
+  if (!tag) return [];
+  const isOut = tag.left < stage.left || tag.right > stage.right || tag.top < stage.top || tag.bottom > stage.bottom;
+  const covers = (element) => {
+    const box = element.getBoundingClientRect();
+    const width = Math.min(tag.right, box.right) - Math.max(tag.left, box.left);
+    return width > 1 && Math.min(tag.bottom, box.bottom) - Math.max(tag.top, box.top) > 1;
+  };
+  const covered = [...drawing.querySelectorAll(".box .shape, .report")].filter(covers);
+  return [...covered.map((element) => element.parentElement.textContent), ...(isOut ? ["out of sight"] : [])];
+}"""
+
+
+@pytest.mark.parametrize(
+    "make, window",
+    [(masked, WINDOW), (masked, PHONE), (perceptron, WINDOW), (perceptron, PHONE), (often_used, WINDOW)],
+)
+def test_the_words_of_a_message_cover_no_box_and_no_badge(visit, make, window):
+    page = visit(tg.explain(make()).html, viewport=window, reduced_motion="reduce")
+    for i in range(last_step(page)):
+        assert page.evaluate(_COVERED) == [], i
+        page.keyboard.press("ArrowRight")
+
+
+def test_a_large_graph_opens_where_it_begins_and_can_be_read(visit):
+    page = visit(tg.explain(digits_network()).html, reduced_motion="reduce")
+    text = page.locator(".drawing:not([hidden]) .box text.line").first
+    assert text.bounding_box()["height"] > 10
+    assert page.evaluate(_IN_VIEW, '.box[data-id="t0"]')
+
+
 def test_a_message_travels_and_the_arrow_of_a_step_is_marked(visit):
     page = visit(tg.explain(doubled()).html)
     for i in range(1, last_step(page)):
@@ -800,8 +867,17 @@ def test_sources_and_links_to_the_lines(visit):
     opened_now.locator("summary").focus()
     page.keyboard.press("Enter")
     assert page.locator("#card details[open]").count() == 0
-    page.locator("#card .place a").first.click()
-    page.context.pages[-1].wait_for_url(f"{HERE.as_uri()}#L{line + 1}")
+    with page.context.expect_page() as opened:  # beside the page, which stays where it is
+        page.locator("#card .place a").first.click()
+    opened.value.wait_for_url(f"{HERE.as_uri()}#L{line + 1}")
+
+
+def test_a_hook_has_a_step_of_its_own_that_shows_both_gradients(visit):
+    page = visit(tg.explain(hooked()).html)
+    go_to(page, first_step(page, "hook"))
+    shown = [cell.get_attribute("data-value") for cell in page.locator("#details [data-value]").all()]
+    assert [float(value) for value in shown] == [3, 3, 30, 30]
+    assert "hook" in page.locator("#sentence").inner_text()
 
 
 # ---------------------------------------------------------------------- nothing from outside
@@ -1160,12 +1236,20 @@ def many_kinds(stop):
     return stop(few * small * small + part.sum() + large + tiny, Tensor(1.0, requires_grad=True))
 
 
+def words_only(text: str) -> int:
+    """How many characters a text has without its placeholders."""
+    return len(re.sub(r"\{\w+\}", "", text).rstrip())
+
+
 def in_no_language(html: str) -> str:
-    """The page with one language more, ``xx``, in which each text is a number in brackets, and its placeholders."""
+    """The page with one language more, ``xx``, in which each text is a number in brackets, and its placeholders.
+
+    It is about as long as in English.
+    """
     pattern = r'(<script type="application/json" id="languages">)(.*?)(</script>)'
     texts = json.loads(re.search(pattern, html, re.DOTALL)[2])
     marked = {
-        key: " ".join([f"⟦{i}⟧", *(f"{{{word}}}" for word in sorted(placeholders(text)))])
+        key: " ".join([f"⟦{i}⟧".ljust(words_only(text), "·"), *(f"{{{word}}}" for word in sorted(placeholders(text)))])
         for i, (key, text) in enumerate(texts["en"].items())
     }
     written = json.dumps({**texts, "xx": marked}).replace("<", "\\u003c")
@@ -1220,14 +1304,41 @@ def shown_in_all_states(page) -> set[str]:
 def test_every_text_of_a_language_is_shown_somewhere_and_no_other_words_are(visit, stop):
     texts: set[str] = set()
     mixed = many_kinds(stop)
-    for explorer in (tg.explain(mixed, np.ones((2, 2))), tg.explain(doubled(), 2.0), tg.explain(often_used())):
+    given = (mixed, np.ones((2, 2))), (doubled(), 2.0), (often_used(), None), (residual(), [1, 2, -3, 4])
+    given += ((hooked(), None),)
+    for output, gradient in given:
+        explorer = tg.explain(output, gradient)
         page = visit(in_no_language(explorer.html), "#lang=xx", reduced_motion="reduce")
         texts |= shown_in_all_states(page)
     shown = {int(i) for text in texts for i in re.findall(r"⟦(\d+)⟧", text)}
-    elsewhere = {"page.noscript", "language.name"}
+    formulas = {key for key in LANGUAGES["en"] if key.startswith("formula.")}  # they have a test of their own
+    elsewhere = {"page.noscript", "language.name", *formulas}
     assert [key for i, key in enumerate(LANGUAGES["en"]) if i not in shown and key not in elsewhere] == []
     words = re.compile(r"\b(?!nan|inf|true|false)[a-z]{3,} (?!nan|inf|true|false)[a-z]{3,}", re.IGNORECASE)
     assert [text for text in sorted(texts) if "⟦" not in text and words.search(text)] == []
+
+
+def of_all_formulas():
+    """Each op whose formula is translated."""
+    x = Tensor([[0.5, 1.5], [2.0, 3.0]], requires_grad=True, name="x")
+    total = tg.linear((x * x + x / 2.0 - x).relu() @ x, np.ones((2, 2), dtype=np.float32))
+    total = total.exp().log().sigmoid().tanh()
+    return tg.cross_entropy(total, [0, 1]) + tg.mse_loss(total, np.zeros((2, 2))) + total.sum() + total.mean()
+
+
+def test_the_formulas_of_the_common_ops_are_translated_and_others_are_their_own(visit, stop):
+    output = stop(of_all_formulas(), Tensor(1.0, requires_grad=True))
+    page = visit(tg.explain(output).html)
+    story = json.loads(page.locator("#story").text_content())
+    steps = {story["ops"][step["op"]]["name"]: i for i, step in enumerate(story["steps"]) if step["kind"] == "compute"}
+    translated = {key.removeprefix("formula.") for key in LANGUAGES["en"] if key.startswith("formula.")}
+    assert set(steps) == {*translated, "stop_second"}
+    for language, texts in LANGUAGES.items():
+        page.select_option("#language", language)
+        for name, step in steps.items():
+            go_to(page, step)
+            wanted = texts.get(f"formula.{name}", "x + y, but y gets no gradient.")
+            assert page.locator("#card .formula").inner_text() == wanted
 
 
 @pytest.mark.parametrize("make", [masked, perceptron], ids=lambda make: make.__name__)

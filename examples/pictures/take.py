@@ -20,7 +20,7 @@ STEP = "relu sends a gradient"  # the moment that the explorer is shown at
 
 
 def explorer_page(folder: Path) -> str:
-    """The seminar's layer in small: a weighted input, a bias, ReLU; at the step where ReLU stops half of the gradient."""
+    """The seminar's layer in small: a weighted input, a bias, ReLU, which stops half of the gradient."""
     x = Tensor([1.0, -2.0, 3.0, -4.0], requires_grad=True)
     w = Tensor([0.5, 1.0, 2.0, 1.0], requires_grad=True)
     b = Tensor(0.1, requires_grad=True)

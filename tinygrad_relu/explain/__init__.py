@@ -49,15 +49,16 @@ def explain(t: Tensor, gradient: Any = None, *, language: str = "en") -> Explore
     if len(reading.steps) > _MOST or messages > 3 * _MOST:
         raise ValueError(
             f"explain: {len(reading.steps):,} ops with {messages:,} arguments are too many to step through, at most "
-            f"{_MOST} ops with {3 * _MOST} can be shown. Explain a part of it or a smaller example, or draw the whole with tg.draw."
+            f"{_MOST} ops with {3 * _MOST} can be shown. Explain a part of it or a smaller example, or draw the whole "
+            "with tg.draw."
         )
     start = t._starting_gradient(gradient, False, "explain")
     before = [(step.op.received, step.op.sent) for step in reading.steps]
     for step in reading.steps:  # an op that this pass does not reach has got nothing
         step.op.received, step.op.sent = None, ()
     try:
-        backward_pass([t], [start], retain_graph=True)
-        told = story(reading, np.asarray(start))
+        found = backward_pass([t], [start], retain_graph=True)
+        told = story(reading, np.asarray(start), found)
     finally:  # what a drawing shows stays what backward() did
         for step, (received, sent) in zip(reading.steps, before):
             step.op.received, step.op.sent = received, sent

@@ -84,7 +84,6 @@ class Explorer:
             return {"text/plain": f"{self!r} (no page: {type(error).__name__}: {error})"}
 
     def _frame(self) -> str:
-        return (
-            f'<iframe sandbox="allow-scripts allow-popups" title="{html.escape(repr(self))}" srcdoc="{html.escape(self.html)}" '
-            f'style="width:100%;height:{_HEIGHT}px;border:0"></iframe>'
-        )
+        title, text = html.escape(repr(self)), html.escape(self.html)
+        style = f"width:100%;height:{_HEIGHT}px;border:0"
+        return f'<iframe sandbox="allow-scripts allow-popups" title="{title}" srcdoc="{text}" style="{style}"></iframe>'

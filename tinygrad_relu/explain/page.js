@@ -24,10 +24,12 @@ const STEP_TIME = 1900; // milliseconds that a step stays when playing
 const TRAVEL_TIME = 800; // that a message is on its way
 const GLIDE_TIME = 350; // that the camera moves
 const READABLE = 0.8; // below this scale the text of the graph is too small to read
-const OVERVIEW = 0.25; // below this one even its shape is lost
+const OVERVIEW = 0.6; // below this one no name in it can be made out
 const LARGEST = 1.7; // a small graph is not blown up beyond this
 const CLOSE = 0.95; // nor is a part of a large one that the camera follows
 const NARROW = 560; // pixels: a narrower stage shows the drawing that runs downward
+const NUMBERS_IN_ROW = 8; // a vector of more numbers is broken into lines
+const BITS_IN_ROW = 12;
 const MARGIN = 28; // pixels that stay free around what the camera looks at
 
 function update(change) {
@@ -150,15 +152,19 @@ function nonfinite(array) {
   return array.values ? array.values.filter((value) => typeof value === "string").length : array.nonfinite;
 }
 
-/** Texts for an array, the fullest first: what does not fit into a box gives way to the next. */
-function briefs(array) {
+/** All numbers of an array as text, with fewer and fewer digits; of more than 16 numbers no text. */
+function inNumbers(array) {
+  if (array.values?.length === 1) return [4, 3, 2].map((digits) => short(array.values[0], digits));
+  return array.values?.length <= 16 ? [4, 2].map((digits) => spelledOut(array, digits)) : [];
+}
+
+/** From where to where the numbers of an array go, with fewer and fewer digits. */
+function inBrief(array) {
   const [low, high] = extremes(array);
   const odd = nonfinite(array);
-  const range = (digits) => `${short(low, digits)}…${short(high, digits)}`;
-  const ranges = odd ? [text("array.nonfinite", { count: odd })] : [4, 3, 2].map(range);
-  if (array.values?.length === 1) return [4, 3, 2].map((digits) => short(array.values[0], digits));
-  if (array.values?.length <= 16) return [4, 2].map((digits) => spelledOut(array, digits)).concat(ranges);
-  return ranges;
+  if (odd) return [text("array.nonfinite", { count: odd })];
+  if (low === high) return [text("array.all", { value: short(low) })];
+  return [4, 3, 2].map((digits) => `${short(low, digits)}…${short(high, digits)}`);
 }
 
 // ------------------------------------------------------------------ what has happened up to a step
@@ -190,6 +196,9 @@ const happen = {
   },
   seed(now, step) {
     now.grads.set(step.value, step.sent);
+  },
+  hook(now, step) {
+    now.grads.set(step.value, step.after);
   },
   rule(now, step, op) {
     now.applied.add(step.op);
@@ -387,10 +396,15 @@ function renderCard() {
   at("numbers").textContent = hidden ? "" : told.numbers;
   at("reveal").hidden = !hidden;
   at("details").replaceChildren(...detailsOf[step.kind](step, story.ops[step.op]).filter(Boolean));
-  for (const box of at("details").querySelectorAll(".scroll")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // so that keys scroll it too
-  }
+  at("details").querySelectorAll(".scroll").forEach(squeeze);
   if (changed("card place", state.step)) card.scrollTop = 0;
+}
+
+/** Numbers that stand in a row get smaller cells where they need them; what is wider even so is scrolled. */
+function squeeze(box) {
+  const isTooWide = () => box.scrollWidth > box.clientWidth;
+  box.classList.toggle("tight", isTooWide());
+  if (isTooWide()) box.tabIndex = 0; // so that keys scroll it too
 }
 
 /** What the card shows below the sentence, for each kind of step. */
@@ -416,12 +430,16 @@ const detailsOf = {
   seed(step) {
     return [part("card.complete", resultView(step.sent, `${story.values[step.value].label}.grad`))];
   },
+  hook(step) {
+    const name = `${story.values[step.value].label}.grad`;
+    return [part("card.before", arrayView(step.before, name)), part("card.after", arrayView(step.after, name))];
+  },
   rule(step, op) {
     const name = `${story.values[step.value].label}.grad`;
     return [
       isHidden() ? part("card.rule", hiddenResult()) : rules(op),
-      part("card.received", arrayView(step.received, name)),
       saved(op, "card.saved"),
+      part("card.received", arrayView(step.received, name)),
       operation(op),
       usersLine(op),
       isHidden() ? null : source("card.backward_source", op.backward, op, true),
@@ -432,11 +450,11 @@ const detailsOf = {
     const value = story.values[step.value];
     return [
       isHidden() ? null : rule(op, step.argument),
+      saved(op, "card.saved"),
       part("card.contribution", resultView(step.sent, `${op.label} → ${value.label}`), broadcastNote(step)),
       step.before === null ? null : sum(step),
-      stillMissing(step),
-      saved(op, "card.saved"),
       part("card.received", arrayView(op.received, `${story.values[op.result].label}.grad`)),
+      stillMissing(step),
       usersLine(op),
     ];
   },
@@ -474,7 +492,8 @@ function operation(op) {
   const options = op.options.map(([name, value]) => make("code", {}, `${name}=${value}`));
   const module = op.module ? make("span", { class: "module" }, op.module) : null;
   const head = make("p", { class: "operation" }, make("b", { class: "pill" }, op.label), ...options, module);
-  return part("card.operation", head, op.formula ? make("p", { class: "formula" }, op.formula) : null);
+  const formula = languages[state.language][`formula.${op.name}`] ?? op.formula;
+  return part("card.operation", head, formula ? make("p", { class: "formula" }, formula) : null);
 }
 
 function usersLine(op) {
@@ -499,7 +518,8 @@ function saved(op, key) {
   if (!op.saved.length) return null;
   const views = op.saved.map((kept) => {
     if (kept.array === undefined) return make("p", {}, make("code", {}, `${kept.name} = ${kept.text}`));
-    return arrayView(kept.array, kept.name, op.blocked !== null && story.arrays[kept.array].dtype === "bool");
+    const isMask = op.blocked !== null && story.arrays[kept.array].dtype === "bool";
+    return arrayView(kept.array, isMask ? text("card.mask_name", kept) : kept.name, isMask);
   });
   return part(key, ...views, blockedShare(op), deadUnits(op));
 }
@@ -577,23 +597,27 @@ function arrayView(index, name, isMask = false) {
 
 function smallArray(array, isMask) {
   const isBits = array.dtype === "bool";
-  const columns = isBits ? rowLength(array, 12) : rowLength(array, cellsInLine(array));
-  const cells = array.values.map((value) => (isBits ? bit(value, isMask) : cell(value, array, columns)));
-  const kind = `${isBits ? "bits" : "numbers"}${array.shape.length ? " bracketed" : ""}`;
-  const grid = make("div", { class: kind, style: `--columns: ${columns}` }, ...cells);
+  const columns = array.shape.at(-1) ?? 1;
+  const cells = array.values.map((value) => (isBits ? bit(value, isMask, array) : cell(value, array, columns)));
+  const grid = make("div", { class: gridKind(array), style: `--columns: ${columns}` }, ...cells);
+  if (isLong(array)) grid.style.setProperty("--longest", longestText(array));
   const scroll = make("div", { class: "scroll" }, grid);
   return isBits ? [scroll, bitsNote(isMask)] : [scroll];
 }
 
-/** How many numbers stand in a row: those of a matrix as it is, a long vector goes on in the next line. */
-function rowLength(array, inLine) {
-  const last = array.shape.length ? array.shape[array.shape.length - 1] : 1;
-  return array.shape.length === 1 ? Math.max(1, Math.min(last, inLine)) : last;
+/** A vector of few numbers and a matrix stand in brackets; a long vector goes on in the next line, without them. */
+function gridKind(array) {
+  const kind = array.dtype === "bool" ? "bits" : "numbers";
+  if (!array.shape.length) return kind;
+  return `${kind} ${isLong(array) ? "in-lines" : "bracketed"}`;
 }
 
-function cellsInLine(array) {
-  const longest = Math.max(1, ...array.values.map((value) => short(value, 3).length));
-  return Math.max(3, Math.floor(35 / (longest + 2.1)));
+function isLong(array) {
+  return array.shape.length === 1 && array.values.length > (array.dtype === "bool" ? BITS_IN_ROW : NUMBERS_IN_ROW);
+}
+
+function longestText(array) {
+  return Math.max(...array.values.map((value) => short(value, 3).length));
 }
 
 /** A number on a ground that shows its sign and size among the others. */
@@ -606,11 +630,12 @@ function cell(value, array, columns) {
   return make("span", { class: sign, style, title: value, "data-value": value }, short(value, columns > 3 ? 3 : 4));
 }
 
-/** A square for true or false; of a mask, true is what blocks the gradient. */
-function bit(value, isMask) {
-  const key = isMask ? (value ? "array.blocked" : "array.passes") : `array.${value}`;
-  const attributes = { class: value ? "on" : "off", title: String(value), "data-value": String(value) };
-  return make("span", attributes, make("span", { class: "unseen" }, `${value}: ${text(key)} `));
+/** A square for true or false; of a mask, true is what blocks the gradient. A single one is told in words as well. */
+function bit(value, isMask, { shape }) {
+  const said = text(isMask ? (value ? "array.blocked" : "array.passes") : `array.${value}`);
+  const attributes = { class: value ? "on" : "off", title: said, "data-value": String(value) };
+  const words = make("span", { class: shape.length ? "unseen" : "said" }, `${said} `);
+  return make("span", attributes, words);
 }
 
 function bitsNote(isMask) {
@@ -643,9 +668,10 @@ function statisticsText(array) {
 /** One pixel for each element, stretched by CSS; a vector becomes a band. */
 function paint(canvas, array, isBits) {
   const { rows, cols, low, high } = array.map;
-  const size = Math.max(1, Math.min(14, 300 / cols, 170 / rows));
+  const room = Math.min(440, at("details").clientWidth);
+  const size = Math.max(1, Math.min(room / 22, room / cols, (0.55 * room) / rows));
   Object.assign(canvas, { width: cols, height: rows });
-  canvas.style.width = `${Math.max(cols * size, Math.min(140, cols * 14))}px`;
+  canvas.style.width = `${Math.max(cols * size, Math.min(room / 2, (cols * room) / 22))}px`;
   canvas.style.height = `${Math.max(16, rows * size)}px`;
   const colour = isBits ? (value) => (value > 0.5 ? [0, 0, 0] : [255, 255, 255]) : colourOf(low, high);
   const image = new ImageData(cols, rows);
@@ -772,17 +798,21 @@ function renderValue(drawing, value, index, now, current) {
   renderBadge(group, back ? badgeOf(index, now) : null);
 }
 
+/** What could stand in a box for its value, the fullest first: what does not fit gives way to the next. */
 function valueTexts(value) {
-  return briefs(story.arrays[value.array]);
+  const array = story.arrays[value.array];
+  return [...inNumbers(array), ...inBrief(array)];
 }
 
 function gradTexts(index, now) {
   if (hiddenOn(index, "grad")) return [text("stage.grad", { grad: "?" })];
   const none = text("stage.not_computed");
   if (!now.grads.has(index)) return [text("stage.grad", { grad: none }), none];
-  const texts = briefs(story.arrays[now.grads.get(index)]);
-  const keys = [now.missing[index] ? "stage.grad_so_far" : "stage.grad", "stage.grad_short"];
-  return keys.flatMap((key) => texts.map((grad) => text(key, { grad })));
+  const array = story.arrays[now.grads.get(index)];
+  const keys = now.missing[index] ? ["stage.grad_so_far", "stage.grad_so_far_short"] : ["stage.grad"];
+  const labelled = (texts) =>
+    [...keys, "stage.grad_short"].flatMap((key) => texts.map((grad) => text(key, { grad })));
+  return [...labelled(inNumbers(array)), ...labelled(inBrief(array))];
 }
 
 /** The lines of a box that change: where its value stands, and where its gradient, if it has one. */
@@ -872,7 +902,7 @@ function renderMessage(drawing) {
   drawing.message.setAttribute("class", `message ${message?.backward ? "backward" : "forward"}`);
   drawing.message.replaceChildren(...(path ? messageMarks(message) : []));
   if (!path) return;
-  placeTag(drawing.message, path);
+  placeTag(drawing, path);
   moveDot(drawing, 1);
 }
 
@@ -895,17 +925,102 @@ function messageMarks(message) {
   return [makeSvg("circle", { r: 5.5 }), makeSvg("rect", { rx: 8 }), makeSvg("text", {}, isAsked ? "?" : label)];
 }
 
-/** The words of a message stand beside the middle of its way: above an arrow that lies, left of one that stands. */
-function placeTag(group, path) {
-  const [, ground, label] = group.children;
+/** The words of a message stand beside its way, where they cover the least. */
+function placeTag(drawing, path) {
+  const [, ground, label] = drawing.message.children;
+  const size = { width: label.getComputedTextLength() + 14, height: 17 };
+  const costAt = costOfPlace(drawing);
+  const places = placesBeside(path, size).map(({ tag, distance }) => ({ tag, cost: costAt(tag) + distance }));
+  const { tag } = places.reduce((best, each) => (each.cost < best.cost ? each : best));
+  fill(label, { x: tag.x + size.width / 2, y: tag.y + 12.5 }, []);
+  fill(ground, tag, []);
+}
+
+/** Rectangles of that size on both sides of a path, each with how far it is from where one would look first. */
+function placesBeside(path, size) {
+  const outer = path.matches(".gradient") ? 1 : -1; // the arrows of a value and of its gradient go side by side
+  const sides = [outer, -outer];
+  const combined = (one, others) => one.flatMap((each) => others.map((other) => ({ ...each, ...other })));
+  const gaps = [8, 18, 28, 38, 48, 58].map((gap) => ({ gap }));
+  const places = [sides.map((side) => ({ side })), [0.5, 0.35, 0.65].map((part) => ({ part }))].reduce(combined, gaps);
+  return combined(places, [0, -0.6, 0.6].map((slide) => ({ slide }))).map((place) => ({
+    tag: rectangleBeside(path, size, place),
+    distance: place.gap + 20 * Math.abs(place.slide) + 20 * Math.abs(place.part - 0.5) + (place.side === outer ? 0 : 4),
+  }));
+}
+
+/** Above or below a part of an arrow that lies, left or right of one that stands, and then slid along it. */
+function rectangleBeside(path, { width, height }, { gap, side, part, slide }) {
   const length = path.getTotalLength();
-  const [start, middle, end] = [0, length / 2, length].map((part) => path.getPointAtLength(part));
+  const [start, anchor, end] = [0, part * length, length].map((place) => path.getPointAtLength(place));
   const lies = Math.abs(end.x - start.x) > Math.abs(end.y - start.y);
-  const width = label.getComputedTextLength() + 14;
-  const x = lies ? middle.x : middle.x - width / 2 - 10;
-  const y = lies ? middle.y - (length > width ? 16 : 36) : middle.y; // clear of the boxes at its ends
-  fill(label, { x, y: y + 4 }, []);
-  fill(ground, { x: x - width / 2, y: y - 8.5, width, height: 17 }, []);
+  const right = lies ? slide * width : side * (width / 2 + gap);
+  const down = lies ? side * (height / 2 + gap) : slide * height;
+  return { x: anchor.x + right - width / 2, y: anchor.y + down - height / 2, width, height };
+}
+
+/** A function that tells how much a rectangle would cover: of boxes, badges and arrows, or be out of sight. */
+function costOfPlace(drawing) {
+  const boxes = [...drawing.parts.values()].flatMap(obstacles);
+  const points = arrowPoints(drawing);
+  const sight = sightOfStep(drawing);
+  return (tag) => {
+    const covered = boxes.reduce((sum, box) => sum + overlap(tag, box), 0);
+    const crossed = points.filter((point) => overlap(tag, { ...point, width: 1, height: 1 }) > 0).length;
+    return 200 * covered + 20 * crossed + 20 * (tag.width * tag.height - overlap(tag, sight));
+  };
+}
+
+/** What is seen with the current boxes in the middle, or all, if the whole drawing can be read. */
+function sightOfStep(drawing) {
+  const whole = fitting(drawing);
+  if (whole.scale >= READABLE) return inSight(whole);
+  const { x, y, width, height } = around(currentBoxes(drawing));
+  return grown(inSight({ x: x + width / 2, y: y + height / 2, scale: followingScale(drawing) }), -MARGIN);
+}
+
+/** What must stay free of a box: its shape, and the badge on its edge. */
+function obstacles(group) {
+  if (!group.matches(".box")) return [];
+  const badge = group.querySelector(".report");
+  const boxes = [grown(shapeOf(group).getBBox(), 3)];
+  if (badge) {
+    const { e, f } = badge.transform.baseVal.getItem(0).matrix;
+    const { x, y, width, height } = badge.getBBox();
+    boxes.push(grown({ x: x + e, y: y + f, width, height }, 3));
+  }
+  return boxes;
+}
+
+const pointsOf = new WeakMap();
+
+/** Points on all arrows of a drawing, which never move. */
+function arrowPoints(drawing) {
+  if (!pointsOf.has(drawing)) {
+    const paths = [...drawing.svg.querySelectorAll(".arrow path")];
+    pointsOf.set(drawing, paths.flatMap((path) => pointsOn(path, 5)));
+  }
+  return pointsOf.get(drawing);
+}
+
+function pointsOn(path, distance) {
+  const length = path.getTotalLength();
+  const count = Math.ceil(length / distance);
+  return [...Array(count + 1).keys()].map((i) => {
+    const { x, y } = path.getPointAtLength((i / count) * length);
+    return { x, y };
+  });
+}
+
+function grown({ x, y, width, height }, by) {
+  return { x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by };
+}
+
+/** The area that two rectangles have in common. */
+function overlap(one, other) {
+  const along = (place, size) =>
+    Math.min(one[place] + one[size], other[place] + other[size]) - Math.max(one[place], other[place]);
+  return Math.max(0, along("x", "width")) * Math.max(0, along("y", "height"));
 }
 
 // ------------------------------------------------------------------ camera
@@ -951,15 +1066,14 @@ function followingScale({ bounds }) {
   return Math.max(READABLE, Math.min(CLOSE, breadth));
 }
 
-/** The camera moved no further than is needed to have the current boxes in view. */
+/** The camera moved no further than is needed to have the current boxes and their message in view. */
 function reach(drawing, camera) {
-  const ids = currentParts().size ? currentParts() : [story.values[0].id];
-  const boxes = [...ids].map((id) => drawing.parts.get(id)?.getBBox()).filter(Boolean);
-  if (!boxes.length) return camera;
+  const boxes = currentBoxes(drawing);
+  if (drawing.message.hasChildNodes()) boxes.push(drawing.message.getBBox());
+  const wanted = grown(around(boxes), MARGIN);
   const { width, height } = stageSize();
   const along = (place, size, room) => {
-    const low = Math.min(...boxes.map((box) => box[place])) - MARGIN;
-    const high = Math.max(...boxes.map((box) => box[place] + box[size])) + MARGIN;
+    const [low, high] = [wanted[place], wanted[place] + wanted[size]];
     const half = room / 2 / camera.scale;
     if (high - low > 2 * half) return (low + high) / 2;
     return Math.max(high - half, Math.min(low + half, camera[place]));
@@ -967,11 +1081,30 @@ function reach(drawing, camera) {
   return { x: along("x", "width", width), y: along("y", "height", height), scale: camera.scale };
 }
 
+/** The part of a drawing that a camera shows. */
+function inSight({ x, y, scale }) {
+  const [width, height] = [stageSize().width / scale, stageSize().height / scale];
+  return { x: x - width / 2, y: y - height / 2, width, height };
+}
+
+/** Where the boxes of the current step stand, or the first one, where a step is about the whole graph. */
+function currentBoxes(drawing) {
+  const ids = currentParts().size ? currentParts() : [story.values[0].id];
+  return [...ids].map((id) => drawing.parts.get(id).getBBox());
+}
+
+/** The rectangle around some rectangles. */
+function around(boxes) {
+  const [x, y] = ["x", "y"].map((place) => Math.min(...boxes.map((box) => box[place])));
+  const right = Math.max(...boxes.map((box) => box.x + box.width));
+  const bottom = Math.max(...boxes.map((box) => box.y + box.height));
+  return { x, y, width: right - x, height: bottom - y };
+}
+
 function look(drawing, { x, y, scale }) {
-  const { width, height } = stageSize();
+  const box = inSight({ x, y, scale });
   seen = { drawing, x, y, scale };
-  const box = [x - width / 2 / scale, y - height / 2 / scale, width / scale, height / scale];
-  drawing.svg.setAttribute("viewBox", box.join(" "));
+  drawing.svg.setAttribute("viewBox", [box.x, box.y, box.width, box.height].join(" "));
 }
 
 /** Zoom by a factor; the place (in pixels from the stage's middle) stays where it is. */
@@ -1000,7 +1133,7 @@ function goToBox(event) {
   const op = story.ops.findIndex((each) => each.id === id);
   const value = story.values.findIndex((each) => each.id === id);
   const isTurn = (step) => step.op === op && ["compute", "rule"].includes(step.kind);
-  const isNews = (step) => step.value === value && ["compute", "seed", "return"].includes(step.kind);
+  const isNews = (step) => step.value === value && ["compute", "seed", "return", "hook"].includes(step.kind);
   const phase = phaseOf(state.step);
   const step = story.steps.findLastIndex((each) => each.phase === phase && (isTurn(each) || isNews(each)));
   if (step >= 0) goTo(step);
@@ -1032,7 +1165,10 @@ const COMPARED = { c: 34, b: 118, a: 202 }; // where the nodes stand, from top t
 
 function renderComparison() {
   const dialog = at("comparison");
-  if (state.comparing && !dialog.open) dialog.showModal();
+  if (state.comparing && !dialog.open) {
+    dialog.showModal();
+    at("comparison-next").focus();
+  }
   if (!state.comparing && dialog.open) dialog.close();
   if (!state.comparing || !changed("comparison", state.visit, state.language)) return;
   at("comparison-code").textContent = story.compare.code;
@@ -1141,6 +1277,11 @@ function stepsTable() {
 
 // ------------------------------------------------------------------ keys, buttons, windows
 
+const comparisonKeys = {
+  ArrowLeft: () => visitTo(state.visit - 1),
+  ArrowRight: () => visitTo(state.visit + 1),
+};
+
 const keys = {
   ArrowLeft: () => goTo(state.step - 1),
   ArrowRight: () => goTo(state.step + 1),
@@ -1152,10 +1293,11 @@ const keys = {
 };
 
 function whenKeyPressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || state.comparing) return;
-  if (!keys[event.key] || hasOwnUse(event.target, event.key)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const action = (state.comparing ? comparisonKeys : keys)[event.key];
+  if (!action || hasOwnUse(event.target, event.key)) return;
   event.preventDefault();
-  keys[event.key]();
+  action();
 }
 
 /** Whether the element needs the key itself: a list its arrows, a button its space. */
@@ -1191,8 +1333,8 @@ function listen() {
     follow: () => update({ camera: { ...state.camera, mode: "follow" } }),
     compare: () => update({ comparing: true, playing: false, visit: 0 }),
     "comparison-close": () => update({ comparing: false }),
-    "comparison-back": () => visitTo(state.visit - 1),
-    "comparison-next": () => visitTo(state.visit + 1),
+    "comparison-back": comparisonKeys.ArrowLeft,
+    "comparison-next": comparisonKeys.ArrowRight,
   };
   for (const [id, action] of Object.entries(clicks)) at(id).addEventListener("click", action);
   at("slider").addEventListener("input", (event) => goTo(Number(event.target.value)));

@@ -2,8 +2,8 @@
 
 What it shows comes from a story (plain data, see story.py) and from two drawings of the same graph. All words come
 from languages/<code>.json: a new language is one more file there with the same keys. A text may name words in braces:
-of a step its value and op, the argument, how many gradients are still missing, and where broadcasting is undone the
-raw shape, the axes and the shape. No text may need to know what stands there: no plurals, no particles.
+of a step its value and op, which argument of how many, how many gradients are still missing, and where broadcasting is
+undone the raw shape, the axes and the shape. No text may need to know what stands there: no plurals, no particles.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def page(story: dict[str, Any], wide: str, tall: str, language: str = "en") -> s
 
 
 def sentences(story: dict[str, Any], language: str = "en") -> list[str]:
-    """What happens in each step, in one plain sentence, with the numbers behind it where they are few.
+    """What happens in each step, in one plain sentence, with the numbers behind it: of a large array its range.
 
     ValueError if there is no such language.
     """
@@ -68,7 +68,7 @@ def languages() -> dict[str, dict[str, str]]:
 
 
 def telling(story: dict[str, Any]) -> list[dict[str, Any]]:
-    """For each step which texts tell it, the words to fill in, and its numbers as a formula ("" if they are many)."""
+    """For each step which texts tell it, the words to fill in, and its numbers: of a large array its range."""
     return [_TELLERS[step["kind"]](story, step) for step in story["steps"]]
 
 
@@ -77,14 +77,18 @@ def telling(story: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _tell_border(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
     """The first step and the last, which show the whole graph."""
-    root = next(step["value"] for step in story["steps"] if step["kind"] == "seed")
-    return _told(step["kind"], {"value": _label(story, root)})
+    seed = next(step for step in story["steps"] if step["kind"] == "seed")
+    words = {"value": _label(story, seed["value"])}
+    is_given = step["kind"] == "end" and not _is_one(story["arrays"][seed["sent"]])
+    return _told(step["kind"], words, sentence="end.given" if is_given else "")
 
 
 def _tell_send(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
     op = story["ops"][step["op"]]
-    words = _names(story, step) | {"argument": op["names"][step["argument"]]}
-    return _told("send", words, numbers=_equation(words["value"], _value(story, step)))
+    place = {"argument": op["names"][step["argument"]], "number": step["argument"] + 1, "count": len(op["arguments"])}
+    words = _names(story, step) | {name: str(word) for name, word in place.items()}
+    kind = "send" if place["count"] > 1 else "send.only"
+    return _told("send", words, sentence=kind, numbers=_equation(words["value"], _value(story, step)))
 
 
 def _tell_compute(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
@@ -96,13 +100,18 @@ def _tell_seed(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
     words = _names(story, step)
     sent = story["arrays"][step["sent"]]
     kind = "seed.given" if not _is_ones(sent) else "seed.ones" if sent["shape"] else "seed.one"
-    return _told("seed", words, sentence=kind, numbers=_equation(f"{words['value']}.grad", _brief(sent)))
+    return _told("seed", words, sentence=kind, numbers=_equation(f"{words['value']}.grad", sent))
+
+
+def _tell_hook(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
+    words = _names(story, step)
+    return _told("hook", words, numbers=_equation(f"{words['value']}.grad", story["arrays"][step["after"]]))
 
 
 def _tell_rule(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
     words = _names(story, step)
     kind = "rule.inner" if story["values"][step["value"]]["expected"] else "rule.root"
-    received = _brief(story["arrays"][step["received"]])
+    received = story["arrays"][step["received"]]
     return _told("rule", words, sentence=kind, numbers=_equation(f"{words['value']}.grad", received))
 
 
@@ -115,16 +124,15 @@ def _tell_return(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
             "axes": _summed_axes(step["raw_shape"], value["shape"]),
             "shape": _shape(value["shape"]),
         }
-    before, sent, after = (
-        None if step[name] is None else _brief(story["arrays"][step[name]]) for name in ("before", "sent", "after")
-    )
+    sent, after = (story["arrays"][step[name]] for name in ("sent", "after"))
     name = f"{words['value']}.grad"
-    if before is None:
+    if step["before"] is None:
         kind = "return.first" if step["missing"] else "return.only"
-        return _told("return", words, sentence=kind, numbers=_equation(name, sent or ""))
+        return _told("return", words, sentence=kind, numbers=_equation(name, after))
     kind = "return.more" if step["missing"] else "return.last"
-    signed = f"({sent})" if sent and sent.startswith("-") else sent
-    return _told("return", words, sentence=kind, numbers=_equation(name, f"{before} + {signed}", after or ""))
+    return _told(
+        "return", words, sentence=kind, numbers=_equation(name, after, _addition(story["arrays"][step["before"]], sent))
+    )
 
 
 _TELLERS = {
@@ -132,6 +140,7 @@ _TELLERS = {
     "send": _tell_send,
     "compute": _tell_compute,
     "seed": _tell_seed,
+    "hook": _tell_hook,
     "rule": _tell_rule,
     "return": _tell_return,
     "end": _tell_border,
@@ -158,13 +167,30 @@ def _label(story: dict[str, Any], value: int) -> str:
     return story["values"][value]["label"]
 
 
-def _value(story: dict[str, Any], step: dict[str, Any]) -> str:
-    return _brief(story["arrays"][story["values"][step["value"]]["array"]])
+def _value(story: dict[str, Any], step: dict[str, Any]) -> dict[str, Any]:
+    return story["arrays"][story["values"][step["value"]]["array"]]
 
 
-def _equation(left: str, *sides: str) -> str:
-    """``left = side = side``, or nothing where a side is too large to be written."""
-    return " = ".join((left, *sides)) if all(sides) else ""
+def _equation(name: str, array: dict[str, Any], origin: str = "") -> str:
+    """``name = origin = numbers``; of a larger array its shape, and from where to where its numbers go."""
+    numbers = _brief(array)
+    if not numbers:
+        return f"{name} {_shape(array['shape'])}: {_range(array)}"
+    return " = ".join(filter(None, (name, origin, numbers)))
+
+
+def _addition(before: dict[str, Any], sent: dict[str, Any]) -> str:
+    added = _brief(sent)
+    return f"{_brief(before)} + ({added})" if added.startswith("-") else f"{_brief(before)} + {added}"
+
+
+def _range(array: dict[str, Any]) -> str:
+    """The least and the greatest number, and how many are neither: ``-0.041 … 0.098, nan/inf: 3``."""
+    numbers = array.get("values", [array.get("min"), array.get("max")])
+    finite = [x for x in numbers if not isinstance(x, str)]
+    odd = array.get("nonfinite", len(numbers) - len(finite))
+    ends = f"{_number(min(finite), 3)} … {_number(max(finite), 3)}" if finite else ""
+    return ", ".join(filter(None, (ends, f"nan/inf: {odd}" if odd else "")))
 
 
 def _brief(array: dict[str, Any]) -> str:
@@ -178,12 +204,17 @@ def _brief(array: dict[str, Any]) -> str:
     return " ".join(texts) or "[]"
 
 
-def _number(x: Any) -> str:
-    return f"{x + 0:.4g}" if isinstance(x, float) else str(x)  # -0.0 + 0 is 0.0
+def _number(x: Any, digits: int = 4) -> str:
+    return f"{x + 0:.{digits}g}" if isinstance(x, float) else str(x)  # -0.0 + 0 is 0.0
 
 
 def _is_ones(array: dict[str, Any]) -> bool:
     return set(array["values"]) == {1} if "values" in array else array["min"] == array["max"] == 1
+
+
+def _is_one(array: dict[str, Any]) -> bool:
+    """Whether it is one number, and that is 1: what backward() starts with unless it is given something else."""
+    return array.get("values") == [1]
 
 
 def _shape(shape: list[int]) -> str:

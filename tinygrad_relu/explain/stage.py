@@ -49,7 +49,7 @@ def stage(reading: Reading, story: dict[str, Any], direction: str) -> str:
 
 
 def _value_box(value: dict[str, Any], array: Any, cluster: str) -> Box:
-    shape = "×".join(map(str, value["shape"]))
-    title = f"{value['label']}  {shape}" if shape else value["label"]
+    shape = tuple(value["shape"])
+    title = f"{value['label']} {shape}" if shape else value["label"]
     lines = [title, brief(array)] + ([_GRAD] if value["requires_grad"] else [])
     return Box(value["id"], value["kind"], lines, cluster=cluster)

@@ -10,13 +10,14 @@ import base64
 import inspect
 import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..activity import dead_in_batch
-from ..draw.build import blocks, saved_attributes
+from ..draw.build import blocks, saved_arrays, saved_attributes
 from ..graph import topological_order
 from ..reading import Reading, Step, Value
 from ..words import number, written
@@ -29,14 +30,14 @@ _SIDE = 64  # rows and columns of a heat map at most
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def story(reading: Reading, gradient: np.ndarray) -> dict[str, Any]:
-    """The whole story. The backward pass must have been recorded; ``gradient`` is what it started with."""
+def story(reading: Reading, gradient: np.ndarray, found: Mapping[Any, Any]) -> dict[str, Any]:
+    """The whole story. ``gradient`` is what the backward pass started with, ``found`` what it brought to the leaves."""
     arrays = _Arrays()
     labels = _value_labels(reading)
     teller = _Teller(reading, arrays)
     values, ops = {v: i for i, v in enumerate(reading.values)}, {s: i for i, s in enumerate(reading.steps)}
     forward = teller.forward(values, ops)
-    backward = teller.backward(values, ops, gradient)
+    backward = teller.backward(values, ops, gradient, found)
     title = reading.output.name or labels[reading.output]
     return {
         "version": 1,
@@ -80,7 +81,9 @@ class _Teller:
             steps.append({"phase": "forward", "kind": "compute", "op": ops[step], "value": values[step.result]})
         return steps
 
-    def backward(self, values: dict[Value, int], ops: dict[Step, int], gradient: np.ndarray) -> list[dict[str, Any]]:
+    def backward(
+        self, values: dict[Value, int], ops: dict[Step, int], gradient: np.ndarray, found: Mapping[Any, Any]
+    ) -> list[dict[str, Any]]:
         """In topological order: each node, once its gradient is complete, sends one message to each argument."""
         output = self.reading.output
         of_node = {value.tensor: value for value in values}
@@ -90,9 +93,12 @@ class _Teller:
         for node in topological_order([output.tensor]):
             value = of_node[node]
             step = value.maker
-            if step is None or step.op.received is None:
+            final = found.get(node) if step is None else step.op.received
+            if final is None:
                 continue
-            self.totals[value] = np.asarray(step.op.received)  # after hooks, which may have replaced it
+            steps += self._hooked(value, values, np.asarray(final))
+            if step is None:
+                continue
             received = self.arrays.add(self.totals[value])
             steps.append(self._told("rule", op=ops[step], value=values[value], received=received))
             for i, argument in enumerate(step.arguments):
@@ -118,6 +124,14 @@ class _Teller:
             after=self.arrays.add(after),
             missing=missing,
         )
+
+    def _hooked(self, value: Value, values: dict[Value, int], final: np.ndarray) -> list[dict[str, Any]]:
+        """The step in which a hook has put another gradient in the place of what had arrived, if one has."""
+        before = self.totals[value]
+        self.totals[value] = final
+        if np.array_equal(before, final, equal_nan=True):
+            return []
+        return [self._told("hook", value=values[value], before=self.arrays.add(before), after=self.arrays.add(final))]
 
     @staticmethod
     def _told(kind: str, **what: Any) -> dict[str, Any]:
@@ -150,7 +164,7 @@ def _value(value: Value, labels: Any, ops: Any, teller: _Teller, arrays: _Arrays
 def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, arrays: _Arrays) -> dict[str, Any]:
     op = step.op
     attributes = saved_attributes(op)
-    mask = next((v for k, v in attributes.items() if isinstance(v, np.ndarray) and v.size and blocks(op, k)), None)
+    mask = next((array for name, array in saved_arrays(op).items() if array.size and blocks(op, name)), None)
     return {
         "id": step.id,
         "name": op.name,
