@@ -63,7 +63,7 @@ def main() -> None:
         folder = Path(name)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         take(browser, explorer_page(folder), "explorer", 1280, 800)
-        take(browser, graph_page(folder), "graph", 860, 116)
+        take(browser, graph_page(folder), "graph", 860, 96)
         browser.close()
 
 

@@ -59,6 +59,8 @@ def _advice(format: str) -> str:
     ways = "install Graphviz (apt install graphviz, brew install graphviz, winget install graphviz)"
     if format in _PURE_FORMATS:
         ways += ' or pip install "tinygrad_relu[dot]"'
+    elif format == "pdf":
+        ways += ", or save .html and print it to PDF with a browser"
     return f"no program that draws {format}: {ways}. Saving as .svg, .html, .dot or .mmd always works"
 
 
