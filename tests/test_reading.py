@@ -1,6 +1,5 @@
 """The record as it is read: the order of the program, names, lines, modules, and what flowed back."""
 
-import sys
 import threading
 
 import numpy as np
@@ -9,8 +8,6 @@ import pytest
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, nn
 from tinygrad_relu.reading import read
-
-KNOWS_COLUMNS = sys.version_info >= (3, 11)  # before, an instruction knows only its line
 
 
 def lines_of(reading):
@@ -71,7 +68,6 @@ def test_the_line_is_told_by_the_op_too():
 # ---------------------------------------------------------------------- names
 
 
-@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
 def test_values_are_called_as_the_variables_they_are_assigned_to_and_taken_from():
     a = Tensor(2.0, requires_grad=True)
     w = np.array([1.0, 2.0])
@@ -82,14 +78,12 @@ def test_values_are_called_as_the_variables_they_are_assigned_to_and_taken_from(
     assert names == {"a", "b", "w", "c", "total", None}  # b * w has no name
 
 
-@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
 def test_a_name_of_ones_own_wins():
     x = Tensor(1.0, requires_grad=True, name="mine")
     y = x * 2
     assert read(y, "draw").values[0].name == "mine"
 
 
-@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
 def test_only_the_last_op_of_an_expression_takes_the_name():
     x = Tensor([1.0], requires_grad=True)
     y = (x * 2 + 1).exp()
@@ -98,7 +92,7 @@ def test_only_the_last_op_of_an_expression_takes_the_name():
 
 def test_code_without_a_source_has_no_names_but_breaks_nothing():
     scope = {"x": Tensor(1.0, requires_grad=True)}
-    exec("y = x * 2", scope)
+    exec(compile("y = x * 2", "<nowhere>", "exec"), scope)
     (step,) = read(scope["y"], "draw").steps
     assert step.line.text == "" and step.line.url == "" and step.result.name is None
 
@@ -194,7 +188,6 @@ def test_only_a_pass_that_went_there_leaves_a_gradient_on_the_way():
     assert step.sent(0) == 3 and step.sent(1) is None
 
 
-@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
 def test_calls_of_something_else_give_no_names():
     x, z = Tensor(3.0, requires_grad=True), Tensor(2.0, requires_grad=True)
     y = x * z
@@ -208,7 +201,6 @@ def test_calls_of_something_else_give_no_names():
     assert read(rows[0] + rows[1], "draw").steps[1].result.name is None
 
 
-@pytest.mark.skipif(not KNOWS_COLUMNS, reason="Python 3.10 does not know which expression an instruction belongs to")
 def test_in_a_loop_each_value_has_the_variables_name():
     h = Tensor(1.0, requires_grad=True)
     for _ in range(3):

@@ -1,7 +1,8 @@
 """Source: what the user's program says at the place where a node was made: the line, and the names of variables in it.
 
 ``b = a + a`` needs no ``name="b"``: the statement tells what its value is called, and what its operands are. Python
-3.11 and later know which expression an instruction belongs to; before, only the line is known.
+3.11 and later know which expression an instruction belongs to. Before, only the line is known, so that names are found
+where the line leaves no doubt.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from .op import registry
 from .place import Place, file_and_line
 
 __all__ = ["Line", "argument_names", "assigned_name", "line_at"]
@@ -54,27 +56,51 @@ def line_at(place: Place) -> Line:
 def assigned_name(place: Place, function: tuple[str, ...] = ()) -> str | None:
     """The variable that the value made here is assigned to, if the statement does only that.
 
-    ``function`` as in ``argument_names``: in ``rows = list(x)`` no single op is the rows.
+    ``function``: the names of the op. A call of something else, such as ``rows = list(x)``, assigns more than what one
+    op has made. () stands for a module.
     """
     found = _parsed(place)
-    position = _position(place)
-    if not found or _calls_another(found[0].get(position), function):
+    if found is None:
         return None
-    return _known(found[1].get(position), place)
+    node = _node(found[0], place, function)
+    extent = _position(place) if node is None else _extent(node)
+    return None if _calls_another(node, function) else _known(found[1].get(extent), place)
 
 
 def argument_names(place: Place, count: int, function: tuple[str, ...] = ()) -> list[str | None]:
     """The variables among the ``count`` arguments of the operator, function or method that was called here.
 
-    ``function``: what it may be called; a call of another one, such as sum() or grad(), has other arguments than the
-    ops in it. () stands for any.
+    ``function`` as in ``assigned_name``: sum() or grad() have other arguments than the ops in them.
     """
     found = _parsed(place)
-    node = found[0].get(_position(place)) if found else None
+    node = _node(found[0], place, function) if found else None
     operands = _operands(node)
     if len(operands) != count or _calls_another(node, function):
         return [None] * count
     return [_known(operand.id, place) if isinstance(operand, ast.Name) else None for operand in operands]
+
+
+def _node(expressions: dict[Any, ast.expr], place: Place, function: tuple[str, ...]) -> ast.expr | None:
+    """The expression that was computed here. Where only the line is known, it must be the only one of its kind there."""
+    position = _position(place)
+    if position is not None:
+        return expressions.get(position)
+    line = file_and_line(place)[1]
+    found = [node for extent, node in expressions.items() if extent[0] <= line <= extent[1]]
+    found = [node for node in found if _may_be(node, function)]
+    return found[0] if len(found) == 1 else None
+
+
+_SIGNS: dict[type, str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
+    ast.MatMult: "matmul", ast.USub: "negative",
+}  # fmt: skip
+
+
+def _may_be(node: ast.expr, function: tuple[str, ...]) -> bool:
+    if isinstance(node, (ast.BinOp, ast.UnaryOp)):
+        return _SIGNS.get(type(node.op)) in function
+    return isinstance(node, ast.Call) and (_called(node) in function if function else _called(node) not in registry)
 
 
 def _known(name: str | None, place: Place) -> str | None:
