@@ -81,7 +81,7 @@ def argument_names(place: Place, count: int, function: tuple[str, ...] = ()) -> 
 
 
 def _node(expressions: dict[Any, ast.expr], place: Place, function: tuple[str, ...]) -> ast.expr | None:
-    """The expression that was computed here. Where only the line is known, it must be the only one of its kind there."""
+    """The expression that was computed here; where only the line is known, the only one of its kind on it."""
     position = _position(place)
     if position is not None:
         return expressions.get(position)
