@@ -10,9 +10,10 @@ import numpy as np
 from ..activity import dead_in_batch
 from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
-from ..words import described, in_full, norm, number, option, percent, written
+from ..words import described, in_full, norm, number, option, percent
 from .fold import Fold, folds
-from .picture import LEVELS, Arrow, Box, Cluster, Picture
+from .frames import Frames
+from .picture import LEVELS, Arrow, Box, Picture
 
 __all__ = ["picture"]
 
@@ -66,7 +67,7 @@ class _Builder:
         self.flows = flows
         self.largest = max(filter(math.isfinite, map(norm, [*flows.values(), *received])), default=0.0)
         self.drawn: set[str] = set()
-        self.clusters: dict[ModuleCall, str] = {}
+        self.frames = Frames(made)
 
     def add(self, unit: Fold) -> None:
         """One step with its tensors, or several as one box."""
@@ -78,7 +79,7 @@ class _Builder:
     def _add_step(self, step: Step) -> None:
         for argument in step.arguments:
             self.value(argument, argument.calls)
-        self.made.boxes.append(_op_box(step, self._cluster(step.calls)))
+        self.made.boxes.append(_op_box(step, self.frames.around(step.calls)))
         labels = _argument_labels(step)
         for i, argument in enumerate(step.arguments):
             self._arrow(argument.id, step.id, self.flows.get((step, i)), labels[i])
@@ -95,7 +96,7 @@ class _Builder:
         for value, _, _ in outside:
             self.value(value, value.calls)
         box = f"fold{unit.steps[0].id[2:]}"
-        self.made.boxes.append(_fold_box(box, unit, [value for value, _, _ in given], self._cluster(unit.calls)))
+        self.made.boxes.append(_fold_box(box, unit, [value for value, _, _ in given], self.frames.around(unit.calls)))
         if crowd:
             self.made.boxes[-1].lines.append(f"{len(crowd):,} more inputs")
         sent: dict[Value, list[np.ndarray]] = {value: [] for value, _, _ in outside}
@@ -113,7 +114,7 @@ class _Builder:
         """The box of a tensor, unless it stands there already."""
         if value.id not in self.drawn:
             self.drawn.add(value.id)
-            self.made.boxes.append(_value_box(value, self._cluster(calls)))
+            self.made.boxes.append(_value_box(value, self.frames.around(calls)))
 
     def _arrow(self, tail: str, head: str, gradient: Any, label: str = "") -> None:
         arrow = Arrow(f"e{len(self.made.arrows)}", tail, head, label)
@@ -131,17 +132,6 @@ class _Builder:
         if not size or not self.largest:
             return 0
         return min(LEVELS - 1, max(0, LEVELS - 1 - int(math.log10(self.largest) - math.log10(size))))
-
-    def _cluster(self, calls: tuple[ModuleCall, ...]) -> str:
-        """The id of the innermost cluster, which is added with those around it if it is new."""
-        parent = ""
-        for call in calls:
-            if call not in self.clusters:
-                self.clusters[call] = f"m{len(self.clusters)}"
-                tooltip = written(call.module, 2_000)
-                self.made.clusters.append(Cluster(self.clusters[call], call.label, parent, tooltip))
-            parent = self.clusters[call]
-        return parent
 
 
 def _is_hidden(value: Value, inside: set[Step]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..draw.picture import Arrow, Box, Cluster, Picture
+from ..draw.frames import Frames
+from ..draw.picture import Arrow, Box, Picture
 from ..draw.svg import svg
-from ..reading import ModuleCall, Reading
+from ..reading import Reading
 from ..words import brief
 
 __all__ = ["stage"]
@@ -17,28 +18,19 @@ _GRAD = "grad: not computed"  # the longest line for long; numbers that need mor
 def stage(reading: Reading, story: dict[str, Any], direction: str) -> str:
     """The SVG of the graph. Ids are those of the story: t0 for values, op0 for ops, e0 for arrows."""
     made = Picture(direction=direction, name="stage", title=story["title"])
-    clusters: dict[ModuleCall, str] = {}
+    frames = Frames(made)
     placed = set()
 
     def place(index: int) -> None:
         if index not in placed:
             placed.add(index)
             calls = reading.values[index].calls
-            made.boxes.append(_value_box(story["values"][index], reading.values[index].array, _cluster(calls)))
-
-    def _cluster(calls: tuple[ModuleCall, ...]) -> str:
-        parent = ""
-        for call in calls:
-            if call not in clusters:
-                clusters[call] = f"m{len(clusters)}"
-                made.clusters.append(Cluster(clusters[call], call.label, parent))
-            parent = clusters[call]
-        return parent
+            made.boxes.append(_value_box(story["values"][index], reading.values[index].array, frames.around(calls)))
 
     for op, step in zip(story["ops"], reading.steps):
         for index in op["arguments"]:
             place(index)
-        made.boxes.append(Box(op["id"], "op", [op["label"]], cluster=_cluster(step.calls)))
+        made.boxes.append(Box(op["id"], "op", [op["label"]], cluster=frames.around(step.calls)))
         for index, edge in zip(op["arguments"], op["edges"]):
             made.arrows.append(Arrow(edge, story["values"][index]["id"], op["id"]))
         place(op["result"])
