@@ -13,10 +13,10 @@ from .mode import enable_grad
 from .tensor import Tensor
 from .train import aligned, evaluating
 
-__all__ = ["DeadUnits", "UnitActivity", "dead_in_batch", "dead_units"]
+__all__ = ["DeadUnits", "UnitActivity", "dead_in_batch", "dead_units", "tells_of_dead_units"]
 
 # Activations that are flat at 0: a unit there puts out nothing, and learns nothing either.
-CAN_DIE = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_sigmoid", "hard_swish"})
+_CAN_DIE = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_sigmoid", "hard_swish"})
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,12 @@ def _activations(output: Tensor) -> list[Tensor]:
 
 
 def _can_die(op: Any, output: np.ndarray) -> bool:
-    return op.name in CAN_DIE and output.ndim > 1
+    return op.name in _CAN_DIE and output.ndim > 1
+
+
+def tells_of_dead_units(op: Any, output: np.ndarray) -> bool:
+    """Whether this batch can tell which units are dead: of an activation that has such, and more than one row of it."""
+    return _can_die(op, output) and len(output) > 1
 
 
 def dead_in_batch(op: Any, output: np.ndarray) -> list[int]:
@@ -113,7 +118,7 @@ def dead_in_batch(op: Any, output: np.ndarray) -> list[int]:
     >>> dead_in_batch(y.op, y.detach().numpy())
     [0]
     """
-    if not _can_die(op, output) or len(output) < 2:
+    if not tells_of_dead_units(op, output):
         return []
     return [int(i) for i in np.flatnonzero(_silent(op, output).reshape(-1) == len(output))]
 

@@ -365,13 +365,11 @@ def explain(options: argparse.Namespace) -> None:
         raise ValueError(f"{out} is a folder; --out names the page, such as backprop.html")
     options.samples = options.rows if options.data in _TOYS else None
     data_set = _load_data(options)
-    X, y = data_set.X[: options.rows], data_set.y[: options.rows]
-    if data_set.measured:
-        X = (X - data_set.X.mean(axis=0)) / np.maximum(data_set.X.std(axis=0), 1e-12)
+    X = data.standardize(data_set.X)[0] if data_set.measured else data_set.X
     program = _program(options, data_set)
-    names = {"tg": importlib.import_module(__package__), "nn": nn, "data": data, "X": X, "y": y}
+    names: dict[str, Any] = {"tg": importlib.import_module(__package__), "nn": nn, "data": data}
+    names |= {"X": X[: options.rows], "y": data_set.y[: options.rows]}
     explorer: Explorer = explained(run_program(program, names, "<backprop.py>")["loss"], language=options.language)
-    out.parent.mkdir(parents=True, exist_ok=True)
     explorer.save(out)
     if not options.quiet:
         print(f"{program}\n{out}: this program's backward pass in {len(explorer.story['steps'])} steps, for a browser")

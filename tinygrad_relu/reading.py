@@ -89,6 +89,11 @@ class Step:
         names = list(inspect.signature(self.op.forward).parameters)
         return names if len(names) >= len(self.arguments) else [str(i) for i in range(len(self.arguments))]
 
+    @property
+    def formula(self) -> str:
+        """The first paragraph of the op's own text."""
+        return inspect.cleandoc(type(self.op).__doc__ or "").split("\n\n")[0].replace("``", "")
+
     def sent(self, i: int) -> np.ndarray | None:
         """The gradient that went back to the i-th argument, in its shape; None if none did."""
         parent = self.op.parents[i]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .activity import CAN_DIE, dead_in_batch
+from .activity import dead_in_batch, tells_of_dead_units
 from .draw import traced
 from .nn.module import Module
 from .nn.parameter import Parameter
 from .tensor import Tensor
 from .train import aligned
-from .words import norm, number
+from .words import norm, number, percent
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -32,10 +33,7 @@ class LayerSummary:
     @property
     def units(self) -> int:
         """How many units the output has: its elements without the batch axis."""
-        count = 1
-        for length in (self.output_shape or ())[1:]:
-            count *= length
-        return count
+        return math.prod((self.output_shape or ())[1:])
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,7 @@ def _size(layer: LayerSummary) -> str:
 def _dead(layer: LayerSummary) -> str:
     if layer.dead is None:
         return "-"
-    share = f"{100 * len(layer.dead) / max(layer.units, 1):.3g} %"
-    return f"{len(layer.dead)} of {layer.units} ({share})"
+    return f"{len(layer.dead)} of {layer.units} ({percent(len(layer.dead) / max(layer.units, 1))})"
 
 
 def summary(model: Module, x: Any) -> ModelSummary:
@@ -126,6 +123,4 @@ def _dead_units(module: Module, args: tuple, output: Any) -> list[int] | None:
     handed_on = any(True for _ in module.children()) or any(output is argument for argument in args)
     if handed_on or not isinstance(output, Tensor) or output.op is None:
         return None
-    if output.op.name not in CAN_DIE or output.ndim < 2 or len(output) < 2:  # one row tells nothing about others
-        return None
-    return dead_in_batch(output.op, output._data)
+    return dead_in_batch(output.op, output._data) if tells_of_dead_units(output.op, output._data) else None

@@ -141,13 +141,14 @@ def _is_hidden(value: Value, inside: set[Step]) -> bool:
     return (value.maker is None or value.maker in inside) and all(step in inside for step, _ in value.uses)
 
 
+_SHOWN_INPUTS = 12
+
+
 def _crowd(values: list[Value], inside: set[Step]) -> set[Value]:
     """Of very many inputs that are used in one folded box only, all but the first few."""
     own = [v for v in dict.fromkeys(values) if v.maker is None and all(step in inside for step, _ in v.uses)]
     return set(own[_SHOWN_INPUTS:])
 
-
-_SHOWN_INPUTS = 12
 
 # ---------------------------------------------------------------------- labels
 
@@ -172,7 +173,7 @@ def _op_box(step: Step, cluster: str) -> Box:
     if dead:
         marks.append("dead")
         lines.append(f"{len(dead)} of {step.result.array[0].size} units dead")
-    tooltip = [", ".join([op.name, *options]), (type(op).__doc__ or "").strip().split("\n\n")[0]]
+    tooltip = [", ".join([op.name, *options]), step.formula]
     if step.line:
         tooltip += [f"{step.line.file}:{step.line.number}", step.line.text]
     tooltip += [f"saved {name}:\n{in_full(array)}" for name, array in saved_arrays(op).items()]

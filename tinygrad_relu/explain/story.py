@@ -38,13 +38,14 @@ def story(reading: Reading, gradient: np.ndarray, found: Mapping[Any, Any]) -> d
     values, ops = {v: i for i, v in enumerate(reading.values)}, {s: i for i, s in enumerate(reading.steps)}
     forward = teller.forward(values, ops)
     backward = teller.backward(values, ops, gradient, found)
+    paths = _paths(reading)
     title = reading.output.name or labels[reading.output]
     return {
         "version": 1,
         "title": title,
         "subtitle": "",
         "forward_steps": len(forward),
-        "values": [_value(value, labels, ops, teller, arrays) for value in reading.values],
+        "values": [_value(value, labels, ops, paths, teller, arrays) for value in reading.values],
         "ops": [_op(step, label, values, teller, arrays) for step, label in zip(reading.steps, _op_labels(reading))],
         "steps": forward + backward,
         "compare": compare(),
@@ -141,7 +142,7 @@ class _Teller:
 # ---------------------------------------------------------------------- values and ops
 
 
-def _value(value: Value, labels: Any, ops: Any, teller: _Teller, arrays: _Arrays) -> dict[str, Any]:
+def _value(value: Value, labels: Any, ops: Any, paths: Any, teller: _Teller, arrays: _Arrays) -> dict[str, Any]:
     total = teller.totals.get(value)
     return {
         "id": value.id,
@@ -157,7 +158,7 @@ def _value(value: Value, labels: Any, ops: Any, teller: _Teller, arrays: _Arrays
         "maker": None if value.maker is None else ops[value.maker],
         "uses": [[ops[step], i] for step, i in value.uses],
         "expected": teller.expected[value],
-        "paths": str(_paths(teller.reading).get(value, 0)),
+        "paths": str(paths.get(value, 0)),
     }
 
 
@@ -169,7 +170,7 @@ def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, array
         "id": step.id,
         "name": op.name,
         "label": label,
-        "formula": inspect.cleandoc(type(op).__doc__ or "").split("\n\n")[0].replace("``", ""),
+        "formula": step.formula,
         "forward": _source(type(op).forward),
         "backward": _source(type(op).backward),
         "source": _source_place(type(op)),
