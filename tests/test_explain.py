@@ -151,8 +151,8 @@ def test_a_rule_with_branches_and_local_variables_tells_what_was_computed():
 def test_numbers_in_a_rule_are_those_that_the_page_shows_by_that_name():
     scores = Tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
     assert rule_of(tg.cross_entropy(scores, [0, 1])) == {
-        "text": "each * (softmax - self.chosen)",
-        "filled": "0.5 * ([[0.8808 0.1192], [0.2689 0.7311]] - [[T F], [F T]])",
+        "text": "self.classes_back(each * (softmax - self.chosen))",
+        "filled": "self.classes_back(0.5 * ([[0.8808 0.2689], [0.1192 0.7311]] - [[T F], [F T]]))",
     }
 
     @tg.register

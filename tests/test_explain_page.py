@@ -197,9 +197,12 @@ class Engine:
         return [value.array for value in self.reading.values if value.maker is None]
 
     def _alone(self, step: Step) -> tuple[Tensor, list]:
-        """The op applied once more, to leaves of its own: its result and those leaves."""
+        """The op applied once more, to leaves of its own: its result and those leaves.
+
+        A Tensor's copy lies in memory as the original does: BLAS adds up in another order where that differs.
+        """
         leaves = [
-            Tensor(value.array.copy(), requires_grad=value.requires_grad) if value.tensor is not None else given
+            Tensor(value.array, requires_grad=value.requires_grad) if value.tensor is not None else given
             for value, given in zip(step.arguments, step.op.arguments)
         ]
         return type(step.op).function(*leaves, **step.op.options), leaves

@@ -54,7 +54,7 @@ def _found(found: dict[Any, Any], tensor: Tensor, i: int, allow_unused: bool) ->
             f"grad: no output depends on input {i}{f' ({tensor.name})' if tensor.name else ''}. "
             "Compute the outputs from it, or give allow_unused=True to get None."
         )
-    return gradient if isinstance(gradient, Tensor) else Tensor._from_array(gradient.copy())
+    return gradient if isinstance(gradient, Tensor) else Tensor._from_array(gradient.copy(order="K"))
 
 
 def vjp(func: Callable[..., Any], inputs, v=None) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from .. import ops, random
 from ..ops import *  # noqa: F403
 from ..tensor import Tensor
@@ -27,7 +25,7 @@ def dropout(x, p: float = 0.5, training: bool = True) -> Tensor:
     if not training or p == 0:
         return x
     kept = random.generator().random(x.shape) >= p
-    return ops.multiply(x, np.asarray(kept / (1 - p), dtype=x.dtype))
+    return ops.multiply(x, (kept / (1 - p)).astype(x.dtype))
 
 
 hardtanh = ops.hard_tanh

@@ -42,7 +42,8 @@ class Linear(Module):
         self.in_features = _positive("Linear", "in_features", in_features)
         self.out_features = _positive("Linear", "out_features", out_features)
         bound = 1 / math.sqrt(in_features)
-        self.weight = Parameter(_empty(out_features, in_features))
+        # In memory the weight lies as (in, out): BLAS is faster at x @ weight.T where that needs no transposing.
+        self.weight = Parameter(_empty(in_features, out_features).T)
         init.uniform_(self.weight, -bound, bound)
         self.bias = None
         if bias:
@@ -270,7 +271,8 @@ class Embedding(Module):
             self.weight._data[padding_idx] = 0
 
     def forward(self, indices) -> Tensor:
-        indices = np.asarray(indices._data if isinstance(indices, Tensor) else indices)
+        indices = indices._data if isinstance(indices, Tensor) else indices
+        indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding: expected integers, got {indices.dtype}")
         if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
@@ -390,8 +392,9 @@ class BatchNorm1d(Module):
             )
         if self.running_mean is None or self.running_var is None:
             return
-        self.num_batches_tracked = self.num_batches_tracked + np.array(1)
-        step = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        batches: Any = self.num_batches_tracked
+        self.num_batches_tracked = batches = batches + 1
+        step = 1 / batches.item() if self.momentum is None else self.momentum
         dtype = self.running_mean.dtype
         # new arrays, since the old ones may stand in a graph
         self.running_mean = ((1 - step) * self.running_mean + step * mean).astype(dtype)

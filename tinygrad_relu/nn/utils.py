@@ -33,14 +33,15 @@ def clip_grad_norm_(
     """
     with_grad = _with_grad(parameters)
     norms = [np.linalg.norm(np.ravel(_grad_array(p)), norm_type) for p in with_grad]
-    total = float(np.linalg.norm(np.array(norms), norm_type)) if norms else 0.0
+    if not norms:
+        return 0.0
+    total = np.linalg.norm(np.stack(norms), norm_type)
     if error_if_nonfinite and not np.isfinite(total):
         raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {total}; tg.detect_anomaly() finds out why")
-    factor = float(max_norm) / (total + 1e-6)
-    if not factor >= 1:
-        for p in with_grad:
-            _replace_grad(p, np.multiply(_grad_array(p), factor))
-    return total
+    factor = np.minimum(max_norm / (total + 1e-6), 1).item()
+    for p in with_grad:
+        _replace_grad(p, np.multiply(_grad_array(p), factor))
+    return total.item()
 
 
 clip_grad_norm = clip_grad_norm_

@@ -562,7 +562,10 @@ class LogSoftmax(Op):
 
     def forward(self, x, axis: int = -1):
         self.axis = axis
-        return log_of_softmax(as_floats(x), axis)
+        x = as_floats(x)
+        if x.ndim == 2 and axis in (1, -1):
+            return log_of_softmax(x.T.copy(), 0).T.copy()
+        return log_of_softmax(x, axis)
 
     def backward(self, grad):
         return grad - np.exp(self.output) * np.add.reduce(grad, axis=self.axis, keepdims=True)
@@ -573,8 +576,8 @@ log_softmax = function(LogSoftmax)
 
 def log_of_softmax(x, axis: int):
     """The computation on arrays alone, for the losses that begin with it."""
-    if x.ndim == 2 and axis in (1, -1):  # short rows: NumPy is three times faster over columns, and BLAS at sums
-        shifted = x - np.maximum.reduce(x.T.copy(), axis=0)[:, None]
-        return shifted - np.log(np.dot(np.exp(shifted), ones(x.shape[1], x.dtype)))[:, None]
+    if x.ndim == 2 and axis == 0:  # NumPy goes over columns in one sweep, and BLAS is faster at sums
+        shifted = x - np.maximum.reduce(x, axis=0)
+        return shifted - np.log(np.dot(ones(x.shape[0], x.dtype), np.exp(shifted)))
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
     return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))

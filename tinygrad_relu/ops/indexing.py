@@ -26,6 +26,10 @@ def _plain(index: Any) -> Any:
     return index
 
 
+def _as_array(x: Any) -> Any:
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
 def _plain_bound(bound: Any) -> Any:
     return int(bound) if isinstance(bound, Tensor) else bound
 
@@ -37,7 +41,7 @@ def _reaches_each_once(index: Any) -> bool:
         item is None
         or item is Ellipsis
         or isinstance(item, (int, slice, np.integer, np.bool_))
-        or (isinstance(item, np.ndarray) and item.dtype == bool)
+        or getattr(item, "dtype", None) == np.bool_
         for item in items
     )
 
@@ -91,7 +95,7 @@ class ScatterAdd(Op):
 
     def forward(self, x, shape: tuple[int, ...], index):
         self.index = index
-        result = np.zeros(shape, np.result_type(x))
+        result = np.zeros_like(x, np.result_type(x), shape=shape)
         named = result[index].shape
         if np.shape(x) != named:  # np.add.at may crash the whole process when the ranks differ: it never sees that
             x = self._broadcast(x, named)
@@ -132,7 +136,7 @@ class Take(Op):
         return (x,), {"indices": _plain(indices), "axis": axis}
 
     def forward(self, x, indices, axis: int | None = None):
-        self.indices, self.axis = np.asarray(indices), axis
+        self.indices, self.axis = _as_array(indices), axis
         if self.indices.dtype.kind not in "iu":
             raise TypeError(f"expected indices that are integers, got {self.indices.dtype}; a mask goes in x[mask]")
         return np.take(x, self.indices, axis=axis)
@@ -163,7 +167,7 @@ class TakeAlongAxis(Op):
 
     @staticmethod
     def arguments(x, indices, axis: int | None = -1):
-        return (x,), {"indices": np.asarray(_plain(indices)), "axis": axis}
+        return (x,), {"indices": _as_array(_plain(indices)), "axis": axis}
 
     def forward(self, x, indices, axis: int | None = -1):
         self.indices, self.axis = indices, axis
@@ -196,7 +200,7 @@ class MaskedFill(Op):
 
     @staticmethod
     def arguments(x, mask, value):
-        return (x, value), {"mask": np.asarray(_plain(mask))}
+        return (x, value), {"mask": _as_array(_plain(mask))}
 
     def forward(self, x, value, mask):
         if mask.dtype != bool:

@@ -58,7 +58,7 @@ class Loss(Op):
         if reduction == "sum":
             return total
         count = np.size(losses) if count is None else count
-        self.scale = 1 / float(count) if count else 0  # the mean of nothing is NaN, but no input has a part in it
+        self.scale = 1 / count if count else 0  # the mean of nothing is NaN, but no input has a part in it
         return total * (self.scale if count else math.nan)
 
 
@@ -288,34 +288,37 @@ kl_div = function(KLDiv)
 
 
 class ClassLoss(Loss):
-    """What the two losses over classes share: axis 1 holds the classes (axis 0 if there is only one example)."""
+    """What the two losses over classes share: axis 1 holds the classes (axis 0 if there is only one example).
+
+    They compute with the classes along the first axis, where NumPy goes over all examples in one sweep.
+    """
 
     times = plus = None  # for a target of probabilities: chosen = target * times + plus
     all_count_once = False  # whether what is chosen adds up to 1 in each example
 
     def choose(self, input, target, weight, ignore_index: int, label_smoothing: float = 0.0):
-        """Save how much each class counts in each example, in the shape of the input; return what a mean divides by."""
+        """Save how much each class counts in each example, classes first; return what a mean divides by."""
         self.float_dtype(input)
         shape = input.shape
-        axis = self.axis = 1 if len(shape) > 1 else 0
-        classes, trailing = shape[axis], len(shape) - axis - 1
+        self.axis = 1 if len(shape) > 1 else 0
+        classes, others = shape[self.axis], shape[: self.axis] + shape[self.axis + 1 :]
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing: expected a number from 0 to 1, got {label_smoothing}")
         if weight is not None:
-            weight = np.asarray(weight, dtype=input.dtype)
+            weight = weight.astype(input.dtype) if hasattr(weight, "astype") else np.asarray(weight, input.dtype)
             if weight.shape != (classes,):
                 raise ValueError(f"weight: expected one number for each of the {classes} classes, got {weight.shape}")
-            weight = weight.reshape((classes,) + (1,) * trailing)
+            weight = weight.reshape((classes,) + (1,) * len(others))
 
         target = target if hasattr(target, "shape") else np.asarray(target)
-        if target.shape == shape[:axis] + shape[axis + 1 :]:
-            chosen, count = self._choose_indices(target, classes, trailing, ignore_index)
-            self.all_count_once = count == target.size and weight is None
+        if target.shape == others:
+            chosen, count = self._choose_indices(target, classes, ignore_index)
+            self.all_count_once = weight is None and count == target.size
             if weight is not None:
-                count = float(np.add.reduce(chosen * weight, axis=None))
+                count = np.add.reduce(chosen * weight, axis=None).item()
             if label_smoothing:
-                used = np.logical_or.reduce(chosen, axis=axis, keepdims=True)
-                chosen = used * (chosen * (1 - label_smoothing) + label_smoothing / classes)
+                spread = chosen * (1 - label_smoothing) + label_smoothing / classes
+                chosen = spread if self.all_count_once else spread * np.logical_or.reduce(chosen, axis=0)
             if weight is not None:
                 chosen = chosen * weight
         elif target.shape == shape and target.dtype.kind == "f":
@@ -323,35 +326,44 @@ class ClassLoss(Loss):
             self.times, self.plus = 1 - label_smoothing, label_smoothing / classes
             if weight is not None:
                 self.times, self.plus = self.times * weight, self.plus * weight
-            chosen = target * self.times + self.plus
+            chosen = self.classes_first(target) * self.times + self.plus
         else:
             raise ValueError(
-                f"expected class indices of shape {shape[:axis] + shape[axis + 1 :]}, or probabilities of shape "
-                f"{shape}, for an input of shape {shape} with {classes} classes along axis {axis}; "
-                f"got a target of shape {target.shape}"
+                f"expected class indices of shape {others}, or probabilities of shape {shape}, for an input of shape "
+                f"{shape} with {classes} classes along axis {self.axis}; got a target of shape {target.shape}"
             )
         # float64 in a target, or in numbers made here, must not widen a float32 network
         self.chosen = chosen if chosen.dtype == bool else chosen.astype(input.dtype, copy=False)
         return count
 
-    def _choose_indices(self, target, classes: int, trailing: int, ignore_index: int):
+    def _choose_indices(self, target, classes: int, ignore_index: int):
         indices = target if target.dtype.kind in "iu" else self._as_indices(target)
-        column = indices[..., None] if not trailing else np.expand_dims(indices, self.axis)
-        chosen = column == _numbers(classes, trailing)
+        chosen = indices == _numbers(classes, indices.ndim)
         if 0 <= ignore_index < classes:
-            chosen &= column != ignore_index
+            chosen &= indices != ignore_index
         count = np.count_nonzero(chosen)
-        if count != target.size:
-            self._check_range(indices, classes, ignore_index)
-        return chosen, count
+        if count == target.size:
+            return chosen, target.size
+        self._check_range(indices, classes, ignore_index)
+        return chosen, count if type(count) is int else count.item()
+
+    def classes_first(self, x):
+        """A view with the axis of the classes before the others."""
+        return x.T if x.ndim == 2 else np.moveaxis(x, self.axis, 0)
+
+    def classes_back(self, x):
+        """A view with the axis of the classes where the input has it."""
+        return x.T if x.ndim == 2 else np.moveaxis(x, 0, self.axis)
 
     def reduce_chosen(self, log_p, reduction: str, count):
         """-chosen * log_p, reduced; what is not chosen counts nothing even if its logarithm is minus infinity."""
+        if self.all_count_once and self.chosen.dtype == bool and reduction != "none":
+            return -self.reduce(log_p[self.chosen], reduction, count)
         picked = np.where(self.chosen, log_p, 0)
         if self.chosen.dtype != bool:
             picked = picked * self.chosen
         if reduction == "none":
-            picked = np.add.reduce(picked, axis=self.axis)
+            picked = np.add.reduce(picked, axis=0)
         return -self.reduce(picked, reduction, count)
 
     @staticmethod
@@ -392,21 +404,22 @@ class CrossEntropy(ClassLoss):
         label_smoothing: float = 0.0,
     ):  # fmt: skip
         count = self.choose(input, target, weight, ignore_index, label_smoothing)
-        self.log_probabilities = log_of_softmax(input, self.axis)
+        self.log_probabilities = log_of_softmax(self.classes_first(input).copy(), 0)
         return self.reduce_chosen(self.log_probabilities, reduction, count)
 
     def backward(self, grad):
         input, target = self.inputs
-        log_p = log_softmax(input, axis=self.axis) if self.recording else self.log_probabilities
+        log_p = self.log_probabilities
+        if self.recording:
+            log_p = self.classes_first(log_softmax(input, axis=self.axis))
         each = grad * self.scale  # the gradient of each example's loss
-        if each.ndim:
-            each = np.expand_dims(each, self.axis)
         softmax = np.exp(log_p)
         if self.all_count_once:
-            return each * (softmax - self.chosen), None
-        chosen = self.chosen if self.times is None else target * self.times + self.plus
-        total = (np.logical_or if chosen.dtype == bool else np.add).reduce(chosen, axis=self.axis, keepdims=True)
-        return each * (softmax * total - chosen), (None if self.times is None else each * (log_p * -self.times))
+            return self.classes_back(each * (softmax - self.chosen)), None
+        chosen = self.chosen if self.times is None else self.classes_first(target) * self.times + self.plus
+        total = (np.logical_or if chosen.dtype == bool else np.add).reduce(chosen, axis=0)
+        to_target = None if self.times is None else self.classes_back(each * (log_p * -self.times))
+        return self.classes_back(each * (softmax * total - chosen)), to_target
 
 
 cross_entropy = function(CrossEntropy)
@@ -426,17 +439,17 @@ class NLLLoss(ClassLoss):
         if np.shape(input) == np.shape(target):
             raise ValueError("the target must be class indices; use cross_entropy or kl_div with probabilities")
         count = self.choose(input, target, weight, ignore_index)
-        return self.reduce_chosen(input, reduction, count)
+        return self.reduce_chosen(self.classes_first(input), reduction, count)
 
     def backward(self, grad):
         each = grad * self.scale  # the gradient of each example's loss
-        return -(np.expand_dims(each, self.axis) if each.ndim else each) * self.chosen, None
+        return self.classes_back(-each * self.chosen), None
 
 
 nll_loss = function(NLLLoss)
 
 
 @functools.lru_cache(maxsize=32)
-def _numbers(classes: int, trailing: int) -> np.ndarray:
-    """0, 1, 2, ... along the axis of the classes."""
-    return np.arange(classes).reshape((classes,) + (1,) * trailing)
+def _numbers(classes: int, others: int) -> np.ndarray:
+    """0, 1, 2, ... along the first axis, the one of the classes, with ``others`` more of length 1."""
+    return np.arange(classes).reshape((classes,) + (1,) * others)

@@ -7,7 +7,6 @@ PyTorch's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -114,11 +113,11 @@ class Adam(Optimizer):
         np.multiply(g, g, out=s)
         v *= b2
         v += np.multiply(s, 1 - b2, out=s)  # v = b2 v + (1 - b2) g^2
+        correction = (1 - b2**flat.step) ** 0.5  # in the numbers: one call less, as at the end of section 2
         np.sqrt(v, out=s)
-        s /= math.sqrt(1 - b2**flat.step)
-        s += options["eps"]  # sqrt(v / (1 - b2^t)) + eps
+        s += options["eps"] * correction  # (sqrt(v / (1 - b2^t)) + eps) * correction
         np.divide(m, s, out=s)
-        theta -= np.multiply(s, options["lr"] / (1 - b1**flat.step), out=s)
+        theta -= np.multiply(s, options["lr"] * correction / (1 - b1**flat.step), out=s)
 
 
 class AdamW(Adam):
