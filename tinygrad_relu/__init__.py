@@ -8,6 +8,7 @@ from . import data, dispatch, graph, nn, ops, optim, random
 from ._version import __version__
 from .activity import DeadUnits, UnitActivity, dead_units
 from .check import GradcheckError, gradcheck, gradgradcheck
+from .compile import CannotCompile, CompiledFunction, compile
 from .draw import draw
 from .explain import explain
 from .functional import grad, hessian, hvp, jacobian, jvp, vjp

@@ -36,11 +36,9 @@ def topological_order(roots) -> list[Any]:
     for node in found:
         if node.op is not None:
             for parent in node.op.parents or _raise_freed(node.op):
-                if parent is None:
-                    continue
                 if parent in waiting_for:
                     waiting_for[parent] += 1
-                else:
+                elif parent is not None:
                     waiting_for[parent] = 1
                     found.append(parent)
 
@@ -55,15 +53,15 @@ def topological_order(roots) -> list[Any]:
     return order
 
 
-_FREED = (
-    "backward: the graph behind '{op}' was already freed by an earlier backward() or grad(). "
-    "Run the forward pass again to make a new graph, or give retain_graph=True to the earlier call; "
-    "for several losses over one graph, add them up and go back once."
-)
+_SCALARS = frozenset(np.sctypeDict.values())
 
 
 def _raise_freed(op):
-    raise RuntimeError(_FREED.format(op=op.name))
+    raise RuntimeError(
+        f"backward: the graph behind '{op.name}' was already freed by an earlier backward() or grad(). "
+        "Run the forward pass again to make a new graph, or give retain_graph=True to the earlier call; "
+        "for several losses over one graph, add them up and go back once."
+    )
 
 
 def backward_pass(roots, gradients, *, inputs=(), create_graph=False, retain_graph=False) -> dict[Any, Any]:
@@ -135,7 +133,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
                     contribution = unbroadcast(contribution, data, op)
                 elif not contribution.ndim:
                     contribution = contribution[()]  # NumPy computes with its scalars ten times faster
-            elif kind is not type(data):  # two NumPy scalars of one type agree in dtype and shape
+            elif kind is not type(data) or kind not in _SCALARS:  # two scalars of one type agree in dtype and shape
                 contribution = unbroadcast(contribution, data, op)
             before = arrived.get(parent)
             arrived[parent] = contribution if before is None else before + contribution

@@ -23,7 +23,7 @@ def hand_out(array: np.ndarray) -> np.ndarray:
     """The same array, watched from now on."""
     owner = _owner(array)
     key = id(owner)
-    if key not in watched:
+    if key not in watched and isinstance(owner, np.ndarray):
         watched[key] = (weakref.ref(owner, lambda _: watched.pop(key, None)), owner.tobytes())
     return array
 

@@ -13,15 +13,16 @@ import numpy as np
 class _State:
     """What one thread is asked to do. The call is that of the innermost module that computes now: (the module, the
     call around it or None, the place in the user's program that called it or None, whether the module is built in).
-    Two calls of one module are two tuples.
+    Two calls of one module are two tuples. The recorder, if there is one, writes down what NumPy does (compile/).
     """
 
-    __slots__ = ("record", "anomaly", "call")
+    __slots__ = ("record", "anomaly", "call", "recorder")
 
     def __init__(self) -> None:
         self.record = True  # whether the graph is recorded
         self.anomaly = False  # whether the first NaN stops the computation
         self.call: tuple[Any, Any, Any, bool] | None = None
+        self.recorder: Any = None
 
 
 class _Mode(threading.local):
@@ -32,6 +33,10 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+
+# Counts the changes to what a compiled program goes by and does not look at in each call: hooks, whether a tensor
+# requires a gradient, attributes of modules.
+changes = [0]
 _default_dtype = np.dtype(np.float32)
 
 

@@ -75,10 +75,10 @@ class Op:
     recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
     place: Place | None = None  # what called it in the user's program; None inside of a module of this package
     call: Any = None  # the call of a module in which it was computed, see mode.py
-    received: Any = (
-        None  # what the last backward pass that retained the graph has brought here: the gradient of output,
-    )
-    sent: Any = ()  # and what the rule has made of it: a gradient for each input, before broadcasting was undone
+    # What the last backward pass that retained the graph has brought here, the gradient of output, and what the rule
+    # has made of it: a gradient for each input, before broadcasting was undone.
+    received: Any = None
+    sent: Any = ()
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """The result of the op, computed with NumPy."""
@@ -134,6 +134,9 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
 
     Where no input is a Tensor the result is a plain array, so that rules can use ops on either.
     """
+    now = mode.now
+    if now.recorder is not None:
+        inputs, options = now.recorder.lifted((inputs, options))
     arrays: Any = []
     parents: Any = []
     found = scalars = theirs = False
@@ -171,7 +174,6 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
             data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
     elif not isinstance(data, np.generic):
         data = _as_result(data, op, arrays)
-    now = mode.now
     call = now.call
     if now.anomaly:
         op.call, op.place = call, users_place(3)
@@ -222,6 +224,8 @@ def _as_result(data: Any, op: Op, arrays: Any) -> Any:
     """What a user's forward returned, if that is no array: a Python number will do, anything else is an error."""
     if isinstance(data, np.ndarray):  # an array of a subclass
         return np.asarray(data)
+    if hasattr(data, "__array_ufunc__") and not isinstance(data, Tensor):  # arrays of other makes
+        return data
     if type(data) in _NUMBERS:
         return np.result_type(*arrays, data).type(data)
     raise TypeError(op.error(f"forward must return one array or number, got {_described(data)}", arrays))
@@ -280,8 +284,7 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     numpy = tuple(numpy) if isinstance(numpy, (tuple, list)) else (numpy,)
     if not isinstance(op, type):
         names = (op.__name__, *aliases) if method else ()
-        for each in names:
-            _refuse_clash(op, each, method)
+        _refuse_clash(op, names, method)
         _refuse_taken(numpy, operator)
         _attach(op, names, numpy, operator)
         return op
@@ -290,16 +293,14 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     # LeakyReLU -> leaky_relu: a new word starts where a lower-case letter or digit is followed by one like "Re".
     op.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", op.__name__).lower()
     op.aliases = aliases
-    for each in (op.name, *aliases):
-        _refuse_clash(op, each, method)
+    _refuse_clash(op, (op.name, *aliases), method)
     _refuse_taken(numpy, operator)
     _refuse_own_names(op)
     op.differentiable = op.backward is not Op.backward
     op.function = staticmethod(_make_function(op))
     op.freed = op()
     _attach(op.function, (op.name, *aliases) if method else (), numpy, operator)
-    for each in (op.name, *aliases):
-        registry[each] = op
+    registry.update(dict.fromkeys((op.name, *aliases), op))
     return op
 
 
@@ -322,21 +323,21 @@ def unregister(name: str) -> None:
         del numpy_functions[key]
 
 
-def _refuse_clash(op: Any, name: str, method: bool) -> None:
-    old = registry.get(name)
-    if old is not None and old.__module__ == op.__module__ == "__main__" and old.__qualname__ == op.__qualname__:
-        unregister(name)  # a notebook cell was run again
-        return
-    if old is not None:
-        raise ValueError(
-            f"register: the name {name!r} is taken by {old.__module__}.{old.__qualname__}. "
-            f"Choose another with @register(name=...), or call tg.unregister({name!r}) first."
-        )
-    if method and hasattr(Tensor, name):
-        raise ValueError(
-            f"register: Tensor has an attribute {name!r} already. "
-            "Choose another name with @register(name=...), or give method=False."
-        )
+def _refuse_clash(op: Any, names: tuple[str, ...], method: bool) -> None:
+    for name in names:
+        old = registry.get(name)
+        if old is not None and old.__module__ == op.__module__ == "__main__" and old.__qualname__ == op.__qualname__:
+            unregister(name)  # a notebook cell was run again
+        elif old is not None:
+            raise ValueError(
+                f"register: the name {name!r} is taken by {old.__module__}.{old.__qualname__}. "
+                f"Choose another with @register(name=...), or call tg.unregister({name!r}) first."
+            )
+        elif method and hasattr(Tensor, name):
+            raise ValueError(
+                f"register: Tensor has an attribute {name!r} already. "
+                "Choose another name with @register(name=...), or give method=False."
+            )
 
 
 def _refuse_taken(numpy: tuple, operator: str | None) -> None:
@@ -370,7 +371,7 @@ def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str |
         numpy_functions[each] = function
     if operator in _TWO_SIDED:
         setattr(Tensor, f"__{operator}__", _operator(function))
-        setattr(Tensor, f"__r{operator}__", _reflected(function))
+        setattr(Tensor, f"__r{operator}__", _operator(function, swapped=True))
     elif operator:
         setattr(Tensor, f"__{operator}__", function)
 
@@ -379,22 +380,12 @@ _TWO_SIDED = ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or")
 _NO_OPTIONS: dict[str, Any] = {}
 
 
-def _operator(function: Any) -> Any:
+def _operator(function: Any, swapped: bool = False) -> Any:
+    """``x + y`` for a Tensor x; swapped, for a Tensor y."""
     op = function.op
-
-    def operator(self, other):
-        return apply(op, (self, other), _NO_OPTIONS)
-
-    return functools.update_wrapper(operator, function)  # its text, its signature and `op`
-
-
-def _reflected(function: Any) -> Any:
-    op = function.op
-
-    def reflected(self, other):
-        return apply(op, (other, self), _NO_OPTIONS)
-
-    return functools.update_wrapper(reflected, function)
+    straight = lambda self, other: apply(op, (self, other), _NO_OPTIONS)
+    reflected = lambda self, other: apply(op, (other, self), _NO_OPTIONS)
+    return functools.update_wrapper(reflected if swapped else straight, function)  # its text, its signature and `op`
 
 
 def _make_function(op: type[Op]) -> Callable[..., Any]:
@@ -406,6 +397,8 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
     arity = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
     def prepared(*args, **options):
+        if mode.now.recorder is not None:
+            args, options = mode.now.recorder.lifted((args, options))
         try:
             inputs, options = prepare(*args, **options)
         except (TypeError, ValueError) as error:

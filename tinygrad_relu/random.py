@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .mode import mode
+
 _generator = np.random.default_rng()
 
 
@@ -17,6 +19,8 @@ def manual_seed(seed: int) -> np.random.Generator:
     True
     """
     global _generator
+    if mode.now.recorder is not None:
+        raise mode.now.recorder.refusal("the random numbers start anew (tg.manual_seed)", "do it outside")
     _generator = np.random.default_rng(seed)
     return _generator
 
@@ -27,4 +31,6 @@ def generator(seed: int | np.random.Generator | None = None) -> np.random.Genera
     >>> int(tg.random.generator(0).integers(10))
     8
     """
-    return _generator if seed is None else np.random.default_rng(seed)
+    if seed is not None:
+        return np.random.default_rng(seed)
+    return _generator if mode.now.recorder is None else mode.now.recorder.generator(_generator)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import graph, guard
-from .mode import get_default_dtype, mode
+from .mode import changes, get_default_dtype, mode
 
 if TYPE_CHECKING:
     from ._methods import Methods  # for editors and type checkers: what `register` attaches when an op is defined
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 else:
     Methods = object
 
-_hook_numbers = itertools.count()
 _accumulating = threading.Lock()  # two threads may go back to the same leaf
-_NUMBER_KINDS = "fiub"
 
 
 class Tensor(Methods):
@@ -86,7 +83,7 @@ class Tensor(Methods):
         >>> w
         Tensor([0.5, 1.5], requires_grad=True)
         """
-        self._data = np.asarray(self._data)
+        self._make_array()
         return guard.hand_out(self._data)
 
     @data.setter
@@ -101,6 +98,11 @@ class Tensor(Methods):
                 "A tensor keeps its shape; make a new Tensor instead."
             )
         self._data = value.astype(self.dtype, copy=False)
+
+    def _make_array(self) -> None:
+        """From here on an array, and no NumPy scalar: one with a place in memory that can be shared."""
+        if isinstance(self._data, np.generic):
+            self._data = np.asarray(self._data)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -202,6 +204,7 @@ class Tensor(Methods):
                 f"requires_grad: this tensor is the result of '{self.op.name}', only a leaf can be switched off. "
                 "Use .detach() for a tensor without history."
             )
+        changes[0] += 1
         self._requires_grad = bool(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -296,7 +299,7 @@ class Tensor(Methods):
         >>> Tensor([1.0], requires_grad=True).detach()
         Tensor([1.])
         """
-        self._data = np.asarray(self._data)
+        self._make_array()
         return Tensor._from_array(self._data)
 
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
@@ -332,7 +335,7 @@ class Tensor(Methods):
                 )
             if not create_graph and not self.ndim:
                 return self.dtype.type(1)
-            gradient = np.ones(self.shape)
+            gradient = np.ones_like(self._data)
         if not isinstance(gradient, Tensor):
             gradient = Tensor(gradient, dtype=self.dtype)
         elif gradient.dtype != self.dtype:
@@ -348,7 +351,7 @@ class Tensor(Methods):
         if isinstance(grad, Tensor):
             self._grad = grad * 1 if self._grad is None else self._grad + grad
         elif self._grad is None:
-            self._grad = grad.copy()
+            self._grad = grad.copy(order="K")
         else:
             before = self._grad._data if isinstance(self._grad, Tensor) else self._grad
             self._grad = before + grad
@@ -442,7 +445,7 @@ class Tensor(Methods):
     def _write(self, value) -> None:
         """Change the elements in place. A graph that has used the old ones will refuse to go back."""
         self._changed_at = guard.tick()
-        self._data = np.asarray(self._data)
+        self._make_array()
         self._data[...] = value
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
@@ -482,18 +485,25 @@ def _to_array(data, dtype) -> np.ndarray:
         data = data._data
     elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
         raise TypeError("Tensor: a list of Tensors would lose their history; join them with tg.stack or tg.concatenate")
+    if mode.now.recorder is not None:
+        return mode.now.recorder.new_array(data, dtype, _new_array)
+    array = _new_array(data, dtype)
+    return array if array.ndim else array[()]
+
+
+def _new_array(data, dtype) -> np.ndarray:
     try:
         array = np.array(data, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise type(error)(f"Tensor: expected numbers in an array or in lists of equal length; {error}") from error
-    if array.dtype.kind not in _NUMBER_KINDS:
+    if array.dtype.kind not in "fiub":
         raise TypeError(
             f"Tensor: expected real numbers, got {type(data).__name__} of dtype {array.dtype}. "
             "Complex numbers, strings and objects have no place in the graph."
         )
     if dtype is None and not hasattr(data, "dtype") and array.dtype.kind in "fiu":
         array = array.astype(get_default_dtype())
-    return array if array.ndim else array[()]
+    return array
 
 
 class Handle:
@@ -501,9 +511,11 @@ class Handle:
 
     def __init__(self, hooks: dict, hook):
         self._hooks = hooks
-        self._key = next(_hook_numbers)
+        self._key = guard.tick()
+        changes[0] += 1
         hooks[self._key] = hook
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
+        changes[0] += 1
         self._hooks.pop(self._key, None)

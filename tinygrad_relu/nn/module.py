@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..mode import mode
+from ..mode import changes, mode
 from ..place import users_place
 from ..tensor import Handle, Tensor
 from .parameter import Parameter
@@ -57,6 +57,8 @@ class Module:
         if args and type(args[0]) is np.ndarray:
             args = (Tensor(args[0]), *args[1:])  # a copy: the caller may fill the array anew
         now = mode.now
+        if now.recorder is not None:
+            args = now.recorder.called(self, args)
         outer = now.call
         place = users_place(2) if outer is None or not outer[3] else None
         now.call = (self, outer, place, self.is_built_in)
@@ -101,9 +103,11 @@ class Module:
                 f"{type(self).__name__}: {name!r} is a {kind} and cannot become a {type(value).__name__}. "
                 f"For new values in the same parameter write .data = ..., or assign another {kind}, or None."
             )
+        changes[0] += 1
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        changes[0] += 1
         object.__delattr__(self, name)
         self._persistent.pop(name, None)
 
@@ -268,6 +272,8 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: each ``grad`` is None again."""
+        if mode.now.recorder is not None:
+            mode.now.recorder.forget(self.parameters())
         for parameter in self.parameters():
             parameter._grad = None
 

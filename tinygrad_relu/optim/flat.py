@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,10 +30,11 @@ class Flat:
     def __init__(self, params: list[Any], states: Sequence[dict[str, Any]] = ({},)):
         ends = np.cumsum([p.size for p in params]).tolist()
         self.params = params
-        self.parts = [slice(end - p.size, end) for p, end in zip(params, ends)]
+        parts = [slice(end - p.size, end) for p, end in zip(params, ends)]
+        self._layouts = [(part, p.shape, _memory_order(p._data)) for part, p in zip(parts, params)]
         self.theta = np.empty(ends[-1], params[0].dtype)
         self.grad = np.zeros_like(self.theta)
-        self.scratch = (np.empty_like(self.theta), np.empty_like(self.theta))
+        self._scratch: tuple[np.ndarray, np.ndarray] | None = None
         self.used: list[Any] = [None] * len(params)  # the gradients of the last step
         self.new = False  # whether those of this step are others
         self._places = list(zip(params, self.shaped(self.theta), self.shaped(self.grad)))
@@ -47,9 +48,20 @@ class Flat:
                 for part, state in zip(self.shaped(self.memory(name)), states):
                     part[...] = state[name]
 
+    @property
+    def scratch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Two vectors to compute in, made when they are first asked for."""
+        if self._scratch is None:
+            self._scratch = np.empty_like(self.theta), np.empty_like(self.theta)
+        return self._scratch
+
+    def forget_scratch(self) -> None:
+        """Give their memory back; they are made again when somebody asks."""
+        self._scratch = None
+
     def shaped(self, vector: np.ndarray) -> list[np.ndarray]:
-        """Each parameter's part of ``vector``, in the parameter's shape."""
-        return [vector[part].reshape(p.shape) for p, part in zip(self.params, self.parts)]
+        """Each parameter's part of ``vector``, in the parameter's shape and order in memory (row by row, or not)."""
+        return [vector[part].reshape(shape, order=order) for part, shape, order in self._layouts]
 
     def memory(self, name: str, start: float = 0.0) -> np.ndarray:
         """The vector of this name, which outlives the step; full of ``start`` when it is first asked for."""
@@ -89,6 +101,16 @@ class Flat:
         self.used = grads
         return True
 
+    def split(self) -> list[Flat]:
+        """Flats of those of its parameters that have a gradient, and of those that have none."""
+        return flattened(self.params, self.recall())
+
+    def adopt(self) -> None:
+        """Let all parameters live here, also those that have been given other arrays since."""
+        for place in self._places:
+            if place[0]._data is not place[1]:
+                _adopt(*place)
+
     def note_change(self) -> None:
         """Tell the parameters that their arrays have changed: a graph made before may not go back any more."""
         now = guard.tick()
@@ -108,6 +130,10 @@ def flattened(params: list[Any], states: Sequence[dict[str, Any]]) -> list[Flat]
     for p, state in zip(params, states):
         groups.setdefault((p._grad is None, p.dtype, state.get("step"), tuple(state)), []).append((p, state))
     return [Flat([p for p, _ in group], [state for _, state in group]) for group in groups.values()]
+
+
+def _memory_order(array: Any) -> Literal["C", "F"]:
+    return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
 
 
 def _adopt(p: Any, values: np.ndarray, slot: np.ndarray) -> None:

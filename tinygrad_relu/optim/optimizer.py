@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..mode import mode
 from ..tensor import Tensor
 from .flat import Flat, flattened
 
@@ -106,6 +107,9 @@ class Optimizer:
 
         Warns if no gradient is newer than the last step: then a ``backward()`` has been forgotten.
         """
+        if mode.now.recorder is not None:
+            mode.now.recorder.step(self)
+            return
         found = new = False
         for group, flats in zip(self.param_groups, self._flats):
             for flat in list(flats):
@@ -125,6 +129,8 @@ class Optimizer:
         """Forget the gradients of all parameters: each ``grad`` is None again."""
         for flats in self._flats:
             for flat in flats:
+                if mode.now.recorder is not None:
+                    mode.now.recorder.forget(flat.params)
                 for p in flat.params:
                     p._grad = None
 
@@ -190,7 +196,7 @@ def _split(flats: list[Flat], flat: Flat) -> list[Flat]:
     """Put Flats that can step, or rest, as a whole in the place of one that cannot; those that have gathered."""
     if all(p._grad is None for p in flat.params):
         return []  # it rests as it is
-    parts = flattened(flat.params, flat.recall())
+    parts = flat.split()
     place = flats.index(flat)
     flats[place : place + 1] = parts
     return [part for part in parts if part.gather()]

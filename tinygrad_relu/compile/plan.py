@@ -1,0 +1,187 @@
+"""Plan: the calls of a program before it is spelled, and where each result lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .number import Expression
+from .tape import Call, Decision, Memory, Tape, Value
+
+__all__ = ["Block", "Buffer", "Place", "Plan", "Saving", "is_elementwise", "replaced_in", "takes_out"]
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Memory that the program allocates once. Values of several layouts may lie in it, one after the other."""
+
+    nbytes: int
+    layout: tuple[Any, ...]
+    first: Any = None  # the Value that it was made for
+    piece: int = 0  # how many elements it has, if it only holds a piece of a vector
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value that is there already, into which a result is written; ``transposed``: as it lies in ``value.T``."""
+
+    value: Value
+    transposed: bool = False
+
+
+@dataclass(eq=False)
+class Block:
+    """Calls, one behind the other, that go over long vectors piece by piece, so that the pieces stay in the cache."""
+
+    start: int
+    stop: int
+    length: int  # of a vector
+    storages: list[Any]  # the Values and Buffers that are cut into pieces
+
+
+@dataclass
+class Saving:
+    """What one pass has saved."""
+
+    name: str
+    calls: int = 0  # of NumPy, in each call of the program
+    allocations: int = 0  # of arrays, in each call of the program
+    buffers: int = 0
+    bytes: int = 0  # of all results, in buffers or not
+
+
+@dataclass(eq=False)
+class Plan:
+    """What the program does: ``setup`` once, ``calls`` in each call of it.
+
+    ``homes`` says where the result of a call is written: into a Buffer, or a Place that is there already. A result
+    without a home is a new array in each call.
+    """
+
+    calls: list[Call]
+    inputs: list[Value]
+    decisions: list[Decision]
+    kept: list[Value]  # what is returned, or left in an attribute
+    setup: list[Call] = field(default_factory=list)
+    homes: dict[Memory, Any] = field(default_factory=dict)
+    blocks: list[Block] = field(default_factory=list)
+    numbers: list[Value] = field(default_factory=list)  # Python numbers that have been made arrays
+    replaced: dict[Value, Value] = field(default_factory=dict)  # what another value is in the place of
+    without: frozenset[str] = frozenset()  # the passes that were left out
+    savings: list[Saving] = field(default_factory=list)
+
+    @staticmethod
+    def of(tape: Tape, kept: list[Value]) -> Plan:
+        """The plan that does just what the tape says."""
+        plan = Plan(list(tape.calls), list(tape.inputs), list(tape.decisions), kept)
+        _name_each_result(plan)
+        return plan
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """All buffers, each once."""
+        return list(dict.fromkeys(home for home in self.homes.values() if isinstance(home, Buffer)))
+
+    def size(self) -> tuple[int, int, int, int]:
+        """Calls, arrays that are allocated in each call, buffers, and the bytes of both."""
+        made = {call.result for call in self.calls if call.result is not None and self.is_fresh(call.result)}
+        anew = [value for value in made if value.memory not in self.homes]
+        nbytes = sum(buffer.nbytes for buffer in self.buffers) + sum(value.array.nbytes for value in anew)
+        return len(self.calls), len(anew), len(self.buffers), nbytes
+
+    def uses(self) -> dict[Memory, list[int]]:
+        """At which calls each memory is read or written; what is kept is used behind the last one."""
+        found: dict[Memory, list[int]] = {}
+        for i, call in enumerate(self.calls):
+            for value in (*call.reads, *call.results, *((call.out,) if call.out else ())):
+                found.setdefault(value.memory, []).append(i)
+        for value in self.kept:
+            found.setdefault(value.memory, []).append(len(self.calls))
+        return found
+
+    def is_fresh(self, value: Value) -> bool:
+        """Whether a call makes the array anew, in memory that nothing else in the program knows yet."""
+        return value.is_array and value.kind == "made" and value.base is None
+
+    def remove(self, dead: set[int]) -> None:
+        """Take out the calls at these places; decisions keep theirs."""
+        before = [0]
+        for i in range(len(self.calls)):
+            before.append(before[-1] + (i in dead))
+        for decision in self.decisions:
+            decision.after -= before[decision.after]
+        self.calls = [call for i, call in enumerate(self.calls) if i not in dead]
+
+
+def _name_each_result(plan: Plan) -> None:
+    """Let a call that writes over a whole array give a new value: where that lies is for the passes to decide.
+
+    So it is with the vectors that an optimizer computes in, and with ``y += bias`` in a rule.
+    """
+    renamed: dict[Value, Value] = {}
+    viewed = {v.base for call in plan.calls for v in call.results if v.base is not None}
+    for call in plan.calls:
+        call.arguments, call.options = replaced_in((call.arguments, call.options), renamed)
+        target = call.out
+        if target is None or not _is_workspace(target) or target in viewed or not _writes_all(call):
+            call.out = renamed.get(target, target) if target is not None else None
+            continue
+        result = Value(target.array, Memory("made"), maker=call)
+        call.out, call.results = None, (result,)
+        renamed[target] = result
+    plan.kept[:] = [renamed.get(v, v) for v in plan.kept]
+    plan.replaced.update(renamed)
+
+
+def _is_workspace(value: Value) -> bool:
+    """Whether what was in it before and will be in it after the call is nobody's business."""
+    key = value.source.key if value.source is not None else None
+    return key in ("scratch1", "scratch2") or (value.kind == "made" and value.base is None and value.is_array)
+
+
+def _writes_all(call: Call) -> bool:
+    ufunc = getattr(np, call.function.removeprefix("np.").removesuffix(".reduce"), None)
+    return isinstance(ufunc, np.ufunc) and not call.function.endswith(".at") and "where" not in call.options
+
+
+def replaced_in(thing: Any, same: dict[Value, Value]) -> Any:
+    """Arguments with other values in the place of some."""
+    if not same:
+        return thing
+    if isinstance(thing, Value):
+        return same.get(thing, thing)
+    if isinstance(thing, (tuple, list)):
+        return type(thing)(replaced_in(item, same) for item in thing)
+    if isinstance(thing, dict):
+        return {name: replaced_in(value, same) for name, value in thing.items()}
+    if isinstance(thing, slice):
+        return slice(*replaced_in((thing.start, thing.stop, thing.step), same))
+    if hasattr(thing, "expression"):
+        return Expression(thing.value, replaced_in(thing.expression, same))
+    return thing
+
+
+def takes_out(call: Call) -> bool:
+    """Whether the call can write its result, bit for bit the same, into an array that is there."""
+    value = call.result
+    if call.out is not None or len(call.results) != 1 or not value.is_array:
+        return False
+    if call.function == "np.where":
+        return getattr(call.arguments[0], "array", np.empty(0)).dtype == bool
+    if call.function in (".astype", ".copy", "np.copy", "rng.random", "rng.standard_normal"):
+        return not call.function.startswith("rng.") or (len(call.arguments) == 2 and not call.options)
+    if call.function in ("np.dot", "np.concatenate", "np.stack"):
+        return value.is_contiguous
+    name = call.function.removeprefix("np.").removesuffix(".reduce")
+    ufunc = getattr(np, name, None)
+    return isinstance(ufunc, np.ufunc) and ufunc.nout == 1
+
+
+def is_elementwise(call: Call) -> bool:
+    """Whether each element of the result comes from the same element of the arguments."""
+    if call.function in ("np.where", ".astype", ".copy", "np.copy"):
+        return True
+    ufunc = getattr(np, call.function.removeprefix("np."), None)
+    return isinstance(ufunc, np.ufunc) and ufunc.signature is None
