@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,9 +18,10 @@ import pytest
 import tinygrad_relu as tg
 from tinygrad_relu import cli, data
 from tinygrad_relu.__main__ import _termination_as_an_exception, main
+from tinygrad_relu.train import training_step
 
 GRAPHS = {"graph.svg", "graph.html", "graph.dot", "backprop.html"}
-ALWAYS = {"model.npz", "metrics.csv", "dead_units.txt", "summary.json"} | GRAPHS
+ALWAYS = {"model.npz", "metrics.csv", "dead_units.txt", "summary.json", "train_step.py"} | GRAPHS
 MAYBE = {"curves.png", "decision.png"}
 
 
@@ -102,6 +104,87 @@ def test_the_graph_is_drawn_and_explained_with_its_gradients(capsys):
         assert ("relu" in text and "cross_entropy" in text) or "loss" in text
     assert "|g|" in texts["graph.svg"] and "not computed" not in texts["graph.dot"]
     assert "loss = tg.cross_entropy(model(X), y)" in texts["backprop.html"]
+
+
+# ---------------------------------------------------------------------- the training step as a program
+
+
+def test_what_compiling_saves_is_measured_and_told(capsys):
+    assert quick() == 0
+    out = capsys.readouterr().out
+    told = re.search(
+        r"^training step: ([\d,]+) microseconds as a NumPy program of (\d+) calls, "
+        r"([\d,]+) without \(([\d.]+) times\)$",
+        out, re.MULTILINE,
+    )  # fmt: skip
+    assert told is not None, out
+    compiled, calls, without = (int(number.replace(",", "")) for number in told.groups()[:3])
+    assert calls > 20 and float(told[4]) == pytest.approx(without / compiled, rel=0.1)
+    assert "train_step.py   the training step as a NumPy program" in out
+
+
+GO_ON = """
+import sys
+sys.modules["tinygrad_relu"] = None  # it must not be needed
+import numpy as np
+import train_step
+rows = np.load("rows.npz")
+losses = [train_step.train_step(rows["X"], rows["y"]) for _ in range(5)]
+np.savez("after.npz", losses=losses, weight=train_step.linear0_weight)
+"""
+
+
+@pytest.mark.parametrize("more", [[], ["--optimizer", "sgd", "--patience", "1"], ["--dropout", "0.3"]])
+def test_the_saved_step_goes_on_from_the_trained_network_with_numpy_alone(more, monkeypatch, capsys):
+    kept = {}
+    fit = cli.fit
+
+    def spy(model, X, y, **options):
+        history = fit(model, X, y, **options)
+        kept.update(model=model, X=X, y=y, **options)
+        kept["drawn"] = tg.random.generator().bit_generator.state
+        return history
+
+    monkeypatch.setattr(cli, "fit", spy)
+    assert quick("--label-smoothing", "0.1", "--batch-size", "20", *more) == 0
+    random_numbers = tg.random.generator()
+    assert random_numbers.bit_generator.state == kept["drawn"]
+    model, optimizer, X, y = kept["model"], kept["optimizer"], kept["X"][:20], kept["y"][:20]
+    stored = tg.load("run/model.npz")["state"]
+    assert all(np.array_equal(stored[name], array) for name, array in model.state_dict().items())
+    np.savez("run/rows.npz", X=X, y=y)
+    subprocess.run([sys.executable, "-c", GO_ON], cwd="run", env=ENVIRONMENT, check=True)
+
+    model.train()
+    optimizer.param_groups[0]["lr"] = 0.05 if "sgd" in more else 0.005
+    step = training_step(model, kept["loss"], optimizer)
+    losses = [step(X, y)[0].item() for _ in range(5)]
+    after = np.load("run/after.npz")
+    assert after["losses"].tolist() == losses
+    assert after["weight"].tobytes() == model[0].weight.detach().numpy().tobytes()
+
+
+def test_without_compiling_the_results_are_the_same(capsys):
+    assert quick("--dropout", "0.2") == 0
+    capsys.readouterr()
+    assert quick("--dropout", "0.2", "--no-compile", "--out", "eager") == 0
+    assert "training step" not in capsys.readouterr().out and not os.path.exists("eager/train_step.py")
+    tables = [Path(run, "metrics.csv").read_text().splitlines() for run in ("run", "eager")]
+    without_seconds = [[line.rpartition(",")[0] for line in table] for table in tables]
+    assert without_seconds[0] == without_seconds[1] and len(without_seconds[0]) == 4
+    a, b = (tg.load(f"{run}/model.npz")["state"] for run in ("run", "eager"))
+    assert all(a[name].tobytes() == b[name].tobytes() for name in a)
+
+
+def test_one_line_says_why_a_step_was_not_compiled(monkeypatch, capsys):
+    def branching(label_smoothing):
+        return lambda output, target: tg.cross_entropy(output * 2 if output.max() > 3 else output, target)
+
+    monkeypatch.setattr(cli, "_loss_with", branching)
+    assert quick() == 0
+    out = capsys.readouterr().out
+    assert "\ntraining step: not compiled: the function goes by the data (a branch or a loop) at test_cli.py:" in out
+    assert not os.path.exists("run/train_step.py")
 
 
 # ---------------------------------------------------------------------- explain
@@ -281,7 +364,7 @@ def test_an_earlier_run_is_replaced_only_by_a_complete_one(capsys, monkeypatch):
     assert quick() == 0
     first = tg.load("run/model.npz")["state"]["0.weight"]
     assert quick("--optimizer", "sgd", "--lr", "1e12") == 2
-    for place in ("fit", "dead_units", "_write_text", "_swap"):
+    for place in ("fit", "dead_units", "_microseconds", "_write_text", "_swap"):
 
         def interrupted(*_, **__):
             raise KeyboardInterrupt
@@ -340,7 +423,8 @@ def test_help_names_every_option_and_file():
     text = subprocess.run(
         command("train", "--help"), env=ENVIRONMENT, capture_output=True, text=True, check=True
     ).stdout
-    for word in ["moons", "--label-smoothing", "--weight-decay", *ALWAYS, "curves.png", "decision.png", "graph.dot"]:
+    for word in ["moons", "--label-smoothing", "--weight-decay", *ALWAYS, "curves.png", "decision.png", "graph.dot",
+                 "--no-compile"]:  # fmt: skip
         assert word in text
 
 

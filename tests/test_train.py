@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import csv
+import pickle
+import re
 import sys
 
 import numpy as np
@@ -225,6 +228,177 @@ def test_a_diverging_loss_stops_with_advice():
     X = np.linspace(-1, 1, 32)[:, None]
     with pytest.raises(FloatingPointError, match=r"became (nan|inf) in epoch \d+, at the learning rate 1e\+06. Try a"):
         tg.fit(nn.Linear(1, 1), X, 3 * X, optimizer="sgd", lr=1e6, epochs=100)
+
+
+# ---------------------------------------------------------------------- compiled and not
+
+
+def classes(**options):
+    return nn.MLP(2, [8, 4], 2, **options), {}
+
+
+def one_output():
+    return nn.MLP(2, [8], 1), {"loss": tg.mse_loss}
+
+
+def smoothed(output, target):
+    return tg.cross_entropy(output, target, label_smoothing=0.2)
+
+
+TRAININGS = {
+    "sgd": lambda: classes() + ({"optimizer": "sgd", "lr": 0.1},),
+    "adam": lambda: classes() + ({"optimizer": "adam", "lr": 0.02},),
+    "adamw": lambda: classes() + ({"optimizer": "adamw", "lr": 0.02},),
+    "rmsprop": lambda: classes() + ({"optimizer": "rmsprop"},),
+    "dropout": lambda: classes(dropout=0.3) + ({},),
+    "batch norm": lambda: classes(batch_norm=True) + ({},),
+    "label smoothing": lambda: classes() + ({"loss": smoothed},),
+    "mse with one output": lambda: one_output() + ({"optimizer": "sgd", "lr": 0.05},),
+    "validation and patience": lambda: classes() + ({"validation": 0.3, "patience": 2, "lr": 0.3, "epochs": 12},),
+    "falling rate": lambda: classes() + ({"scheduler": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, T_max=4)},),
+    "plateau": lambda: classes() + ({"scheduler": lambda o: optim.lr_scheduler.ReduceLROnPlateau(o, patience=0)},),
+    "one batch": lambda: classes() + ({"batch_size": 1000},),
+    "one row left over": lambda: classes() + ({"batch_size": 33},),
+}
+
+
+def trained(name, compile):
+    """All that a training leaves behind: the History, the numbers of the model, the next random number."""
+    tg.manual_seed(3)
+    model, more, options = TRAININGS[name]()
+    X, y = moons(100)
+    if "mse" in name:
+        y = y.astype(np.float32)
+    history = tg.fit(model, X, y, seed=1, compile=compile, **{"epochs": 4, **more, **options})
+    return history, model.state_dict(), tg.random.generator().random()
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+def test_compiling_changes_no_bit(name):
+    compiled, state, drawn = trained(name, True)
+    eager, expected, expected_draw = trained(name, False)
+    assert compiled.compiled is not None and compiled.not_compiled_because == ""
+    assert eager.compiled is None and eager.not_compiled_because == "compile=False"
+    assert drawn == expected_draw and state.keys() == expected.keys()
+    for key, array in expected.items():
+        assert state[key].tobytes() == array.tobytes(), key
+    without_time = [{k: v for k, v in row.items() if k != "seconds"} for row in compiled]
+    assert without_time == [{k: v for k, v in row.items() if k != "seconds"} for row in eager]
+
+
+def test_the_compiled_step_is_that_of_full_batches_and_recorded_once(tmp_path):
+    X, y = moons(100)
+    history = tg.fit(nn.MLP(2, [4], 2, dropout=0.2), X, y, epochs=5, batch_size=32)
+    assert history.compiled.signatures == ["X: (32, 2) float32, y: (32,) int64, training"]
+    assert "def train_step(X, y):" in history.compiled.source
+    history.compiled.save(tmp_path / "step.py")
+    assert history.compiled.report().calls > 0
+    for twin in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
+        assert twin.rows == history.rows and twin.compiled is None
+
+
+def test_the_users_code_runs_twice_where_the_program_is_written(capsys):
+    class Printing(nn.Module):
+        def forward(self, x):
+            print(x.shape)
+            return x
+
+    def printed(compile):
+        X, y = moons(70)
+        tg.fit(nn.Sequential(nn.Linear(2, 2), Printing()), X, y, epochs=3, compile=compile)
+        return capsys.readouterr().out.splitlines()
+
+    eager, compiled = printed(False), printed(True)
+    assert eager.count("(32, 2)") == 6 and eager.count("(6, 2)") == 3
+    assert compiled.count("(32, 2)") == 2 and compiled.count("(6, 2)") == 3  # the short batches need no program
+
+
+def branching(output, target):
+    loss = tg.cross_entropy(output, target)
+    return loss * 2 if loss < 0.1 else loss
+
+
+def asking(output, target):
+    return tg.cross_entropy(output, target) / float(np.abs(output.detach().numpy()).max() + 1)
+
+
+KEPT = []
+
+
+def keeping(output, target):
+    KEPT.append(output)
+    return tg.cross_entropy(output, target)
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (branching, r"a branch or a loop\) at test_train.py:\d+ \(return loss \* 2 if loss < 0.1 else loss"),
+        (asking, r"Python float is wanted at test_train.py:\d+"),
+        (keeping, r"is kept by something outside of the function|changes KEPT"),
+    ],
+)
+def test_what_cannot_be_compiled_trains_without_and_says_why(loss, words):
+    def run(compile):
+        tg.manual_seed(0)
+        model = nn.MLP(2, [8], 2, dropout=0.2)
+        history = tg.fit(model, *moons(), loss=loss, epochs=3, seed=0, compile=compile)
+        return history, model.state_dict()
+
+    KEPT.clear()
+    history, state = run(True)
+    assert all(type(output._data) is np.ndarray for output in KEPT)
+    assert history.compiled is None and re.search(words, history.not_compiled_because)
+    expected, weights = run(False)
+    assert history["loss"].tolist() == expected["loss"].tolist()
+    assert all(state[name].tobytes() == array.tobytes() for name, array in weights.items())
+
+
+def test_the_callback_may_change_what_the_program_goes_by():
+    def run(compile):
+        tg.manual_seed(0)
+        model = nn.MLP(2, [8], 2)
+        optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+        def change(history):
+            optimizer.param_groups[0]["lr"] *= 0.5
+            model[0].weight.requires_grad = len(history) != 2
+            model[2].bias.data = model[2].bias.data + 1
+
+        tg.fit(model, *moons(), optimizer=optimizer, epochs=5, seed=0, callback=change, compile=compile)
+        return model.state_dict()
+
+    compiled, eager = run(True), run(False)
+    assert all(compiled[name].tobytes() == array.tobytes() for name, array in eager.items())
+
+
+def test_in_detect_anomaly_each_op_is_looked_at():
+    with tg.detect_anomaly():
+        history = tg.fit(nn.MLP(2, [4], 2), *moons(), epochs=2)
+    assert history.compiled is None and "detect_anomaly" in history.not_compiled_because
+    with tg.detect_anomaly(), pytest.raises(FloatingPointError, match="log: "):
+        tg.fit(nn.MLP(2, [4], 2), *moons(), loss=lambda output, target: (output * 0).log().sum(), epochs=2)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+@pytest.mark.parametrize("good", [0, 3])
+def test_a_loss_that_is_not_finite_changes_no_weight(compile, good):
+    """After some good epochs, or at once, all labels are so large that their squares are infinite."""
+    X, y = np.ones((20, 2), np.float32), np.zeros(20, np.float32)
+    model = nn.Linear(2, 1)
+    optimizer = optim.Adam(model.parameters())
+    state = [model.state_dict(), optimizer.state_dict()["state"]]
+
+    def spoil(history):
+        if len(history) == good:
+            y[:] = 1e30
+            state[:] = model.state_dict(), optimizer.state_dict()["state"]
+
+    y[:] = 0 if good else 1e30
+    with pytest.raises(FloatingPointError, match=f"became inf in epoch {good + 1}, at the learning rate 0.001. Try"):
+        tg.fit(model, X, y, optimizer=optimizer, epochs=9, callback=spoil, compile=compile)
+    assert all(np.array_equal(state[0][name], array) for name, array in model.state_dict().items())
+    assert repr(optimizer.state_dict()["state"]) == repr(state[1])
 
 
 # ---------------------------------------------------------------------- history

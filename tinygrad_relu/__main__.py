@@ -62,6 +62,8 @@ files in the folder --out:
                            as a picture, a page to zoom in, and DOT text
   backprop.html            a page that steps through the forward and backward
                            pass of the trained network on those rows
+  train_step.py            the training step written out as a NumPy program, to
+                           read, and to go on training with NumPy alone
   dead_units.txt           the units that are silent on every row of the
                            training data, layer by layer
   summary.json             settings, versions, results
@@ -216,6 +218,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "else 0)")  # fmt: skip
     add("--patience", type=_whole(1), metavar="N", help="stop after N epochs without improvement, and keep the best")
     add("--seed", type=_whole(0), default=0, metavar="N", help="for everything that is random (default: 0)")
+    add("--no-compile", dest="compile", action="store_false", help="train op by op, not by the training step written "
+        "as a NumPy program; the results are the same, and there is no train_step.py")  # fmt: skip
 
     add = parser.add_argument_group("what to show").add_argument
     add("--out", metavar="FOLDER", help="folder for the results (default: runs/ and the name of the data)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import difflib
 import importlib
@@ -12,6 +13,7 @@ import os
 import platform
 import secrets
 import shutil
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +27,7 @@ import numpy as np
 from . import data, nn, ops, optim, plots, random, serialize
 from ._version import __version__
 from .activity import DeadUnits, dead_units
+from .compile import CompiledFunction
 from .draw import draw
 from .explain import Explorer
 from .explain import explain as explained
@@ -36,7 +39,7 @@ __all__ = ["explain", "predict", "train"]
 
 _TOYS = {"moons": data.moons, "circles": data.circles, "spirals": data.spirals, "blobs": data.blobs, "xor": data.xor}
 _FORMAT = "tinygrad_relu model 1"
-_MODEL, _SUMMARY = "model.npz", "summary.json"
+_MODEL, _STEP, _SUMMARY = "model.npz", "train_step.py", "summary.json"
 _EXPLAINED = 4  # rows of data that are drawn and explained after training
 _FILES = {
     _MODEL: "weights, architecture, class names",
@@ -47,6 +50,7 @@ _FILES = {
     "graph.html": "the same to zoom in",
     "graph.dot": "the same for Graphviz",
     "backprop.html": "its backward pass, step by step",
+    _STEP: "the training step as a NumPy program, to read and to run",
     "dead_units.txt": "units that are silent on every row",
     _SUMMARY: "settings, versions, results",
 }
@@ -70,10 +74,13 @@ def train(options: argparse.Namespace) -> None:
         right = int((outputs_of(run.model, run.X_test).argmax(axis=1) == run.y_test).sum())
         report = dead_units(run.model, run.X)
         notes = _write(folder, run, history, report)
+        compiled = _write_step(folder, run, history) if options.compile else ""
         summary = _summary(run, history, report, right, seconds)
         _write_text(folder / _SUMMARY, json.dumps(summary, indent=2) + "\n")
 
     say(f"trained {len(history)} epochs in {seconds:.1f} s")
+    if compiled:
+        say(f"training step: {compiled}")
     say(f"held-out accuracy: {right / len(run.y_test):.2%} ({right} of {len(run.y_test)} rows)".replace("%", " %"))
     say(f"{report}\nin {out}:")
     for name, what in _FILES.items():
@@ -144,6 +151,7 @@ def _train(run: _Run, options: argparse.Namespace) -> History:
         patience=options.patience,
         seed=options.seed,
         progress=not options.quiet,
+        compile=options.compile,
     )
 
 
@@ -263,6 +271,65 @@ def _draw_graph(folder: Path, run: _Run) -> None:
             drawing.save(folder / name)
         explained(loss).save(folder / "backprop.html")
     run.model.zero_grad()
+
+
+_TRAIN_STEP = """\
+def train_step(X, y):
+    loss = tg.cross_entropy(model(X), y{smoothing})
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+"""
+_TURNS, _MOST_SECONDS = 40, 1.0  # how often the training step is timed, and for how long at most
+
+
+def _write_step(folder: Path, run: _Run, history: History) -> str:
+    """The training step as a NumPy program, with the numbers as they are after training; what it saves, in words.
+
+    All is done on a copy, and the random numbers are put back: the run stays as it is.
+    """
+    if history.compiled is None:
+        return f"not compiled: {history.not_compiled_because}"
+    X, y = (rows[: run.settings["batch_size"]] for rows in (run.X, run.y))
+    train_step = _copied_step(run)
+    step = CompiledFunction(train_step)
+    generator = random.generator()
+    drawn = generator.bit_generator.state
+    try:
+        step.prepare(X, y)
+        step.save(folder / _STEP)
+        without, compiled = _microseconds([train_step, step], X, y)
+    finally:
+        generator.bit_generator.state = drawn
+    return (
+        f"{compiled:,.0f} microseconds as a NumPy program of {step.report().calls} calls, {without:,.0f} without "
+        f"({without / compiled:.1f} times)"
+    )
+
+
+def _copied_step(run: _Run) -> Callable[..., Any]:
+    """The training step as somebody would write it, of a copy of the network and of what the optimizer remembers."""
+    model, optimizer = copy.deepcopy((run.model, run.optimizer))
+    model.train()
+    optimizer.param_groups[0]["lr"] = run.settings["lr"]  # the schedule has brought it to 0
+    smoothing = run.settings["label_smoothing"]
+    text = _TRAIN_STEP.format(smoothing=f", label_smoothing={smoothing}" if smoothing else "")
+    names = {"tg": importlib.import_module(__package__), "model": model, "optimizer": optimizer}
+    return run_program(text, names, f"<{_STEP}>")["train_step"]
+
+
+def _microseconds(functions: list[Callable[..., Any]], X: np.ndarray, y: np.ndarray) -> list[float]:
+    """The median time of each function, measured in turn."""
+    times: list[list[float]] = [[] for _ in functions]
+    end = time.perf_counter() + _MOST_SECONDS
+    with np.errstate(over="ignore", invalid="ignore"):  # as fit has it
+        while len(times[0]) < _TURNS and (time.perf_counter() < end or not times[0]):
+            for function, taken in zip(functions, times):
+                start = time.perf_counter()
+                function(X, y)
+                taken.append(1e6 * (time.perf_counter() - start))
+    return [statistics.median(taken) for taken in times]
 
 
 def _summary(run: _Run, history: History, report: DeadUnits, right: int, seconds: float) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import nn, ops, optim, plots
+from .compile import CannotCompile, CompiledFunction
 from .data import batches, train_test_split
 from .mode import no_grad
 from .random import generator
@@ -41,6 +42,7 @@ def fit(
     seed: int | None = None,
     progress: bool = True,
     callback: Callable[[History], Any] | None = None,
+    compile: bool = True,
 ) -> History:
     """Train ``model`` on the rows of ``X`` and their labels ``y``, and return the History of it.
 
@@ -58,6 +60,11 @@ def fit(
     ``tg.manual_seed``.
     ``progress``: show a line on a terminal. ``callback``: called with the History after each epoch; if it returns
     True, training stops.
+    ``compile``: run the training step for full batches as a NumPy program, as ``tg.compile`` writes it; no bit of the
+    results differs. When it is written, at the first batch, the model and the loss run twice, and after that no more:
+    what they do besides, such as to print, happens only then. What cannot be a program, such as a loss that branches
+    on data, trains without, after a try; ``history.not_compiled_because`` says why. So does all in
+    ``detect_anomaly()``.
 
     The loss and accuracy of an epoch are averages over its batches while the weights were changing; ``val_loss``
     and ``val_accuracy`` are measured at its end. Afterwards the model is in evaluation mode.
@@ -85,18 +92,20 @@ def fit(
     drop_last = len(X) > batch_size and len(X) % batch_size == 1 and _has(model, nn.BatchNorm1d)
 
     history = History(monitor="loss" if X_val is None else "val_loss")
+    step = _Step(training_step(model, criterion, stepper), compile)
     best = None
     start = time.perf_counter()
-    # Overflow on the way to a loss that is not finite is reported once, by _step, with advice.
+    # Overflow on the way to a loss that is not finite is reported once, by _train, with advice.
     with _progress(epochs, progress) as show, np.errstate(over="ignore", invalid="ignore"):
         for epoch in range(1, epochs + 1):
             row: dict[str, float] = {"epoch": epoch, "lr": float(stepper.param_groups[0]["lr"])}
             rows = batches(X, y, batch_size, seed=int(rng.integers(2**32)), drop_last=drop_last)
-            row.update(_train(model, criterion, stepper, rows, epoch).named("loss", "accuracy"))
+            row.update(_train(model, step, rows, epoch, row["lr"]).named("loss", "accuracy"))
             if X_val is not None:
                 row.update(_evaluate(model, criterion, X_val, y_val, batch_size).named("val_loss", "val_accuracy"))
             row["seconds"] = time.perf_counter() - start
             history.append(row)
+            history.compiled, history.not_compiled_because = step.compiled()
             show(history)
             if patience is not None and history.best_epoch == epoch:
                 best = model.state_dict()
@@ -146,6 +155,10 @@ class History:
     epochs. The columns are epoch, loss, accuracy (for classes), val_loss and val_accuracy (with validation), lr, and
     seconds since the start. ``best_epoch`` is the one with the lowest ``history[history.monitor]``.
 
+    ``compiled`` is the training step as ``tg.compile`` has written it for full batches, with its ``source``,
+    ``save(path)`` and ``report()``. It is None where the step was not compiled; ``not_compiled_because`` is the reason
+    then, and otherwise empty. A pickle or a copy of the History leaves the step out.
+
     >>> history = tg.fit(nn.Linear(1, 1), np.ones((4, 1)), np.zeros(4), epochs=3)
     >>> len(history), history.columns
     (3, ['epoch', 'loss', 'lr', 'seconds'])
@@ -157,6 +170,8 @@ class History:
         self.monitor = monitor
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
+        self.compiled: CompiledFunction | None = None
+        self.not_compiled_because = "nothing was trained"
         self._best = np.inf
 
     def append(self, row: dict[str, float]) -> None:
@@ -169,6 +184,9 @@ class History:
     def columns(self) -> list[str]:
         """The names of the columns there are."""
         return list(self.rows[0]) if self.rows else []
+
+    def __getstate__(self) -> dict[str, Any]:  # for copy and pickle: a program stays with the model it was made for
+        return {**vars(self), "compiled": None}
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -251,33 +269,78 @@ class _Mean:
         return result
 
 
-def _train(model, criterion, optimizer, rows, epoch: int) -> _Mean:
+class _Diverged(FloatingPointError):
+    """The loss is not finite; nothing was changed by it. The text is the number."""
+
+
+def training_step(model: nn.Module, criterion: Callable[..., Any], optimizer: Any) -> Callable[..., Any]:
+    """One batch forward and back, and one step of the optimizer, as a function that ``tg.compile`` can take.
+
+    ``train_step(X, y)`` gives the loss and the outputs before the step.
+    """
+
+    def train_step(X, y):
+        optimizer.zero_grad()
+        output = model(Tensor._from_array(X))
+        loss = criterion(output, _matching(y, output))
+        if not isinstance(loss, Tensor) or loss.size != 1:
+            raise TypeError(
+                f"fit: the loss must return a Tensor of one element, got {type(loss).__name__} {loss!r:.60}"
+            )
+        number = loss.item()
+        if not np.isfinite(number):
+            raise _Diverged(f"{number}")
+        loss.backward()
+        optimizer.step()
+        return loss, output
+
+    return train_step
+
+
+class _Step:
+    """The training step, for full batches as a NumPy program where it can be written as one."""
+
+    def __init__(self, eager: Callable[..., Any], wanted: bool):
+        self.eager = eager
+        self.program = CompiledFunction(eager)
+        self.rows = 0  # of a full batch
+        self.because = "" if wanted else "compile=False"
+
+    def __call__(self, xb: np.ndarray, yb: np.ndarray) -> tuple[Tensor, Tensor]:
+        self.rows = max(self.rows, len(xb))
+        if self.because or len(xb) < self.rows:  # for one short batch in each epoch a program does not pay
+            return self.eager(xb, yb)
+        try:
+            return self.program(xb, yb)
+        except CannotCompile as error:
+            self.because = str(error).removeprefix("compile: ")
+            return self.eager(xb, yb)
+
+    def compiled(self) -> tuple[CompiledFunction | None, str]:
+        """The program, or None and why there is none."""
+        if self.because:
+            return None, self.because
+        if not self.program.programs:
+            return None, "detect_anomaly() looks at each op"
+        return self.program, ""
+
+
+def _train(model, step: _Step, rows, epoch: int, lr: float) -> _Mean:
     """One epoch; the model is in evaluation mode afterwards."""
     mean = _Mean()
     model.train()
     for xb, yb in rows:
-        mean.add(len(xb), *_step(model, criterion, optimizer, xb, yb, epoch))
+        try:
+            loss, output = step(xb, yb)
+        except _Diverged as error:
+            raise FloatingPointError(
+                f"fit: the loss became {error} in epoch {epoch}, at the learning rate {lr:g}. "
+                "Try a smaller lr, or inputs scaled to about -1 to 1; "
+                "inside `with tg.detect_anomaly():` the first op that is to blame is named"
+            ) from None
+        mean.add(len(xb), loss.item(), _accuracy(output._data, yb))
     model.eval()
     return mean
-
-
-def _step(model, criterion, optimizer, xb, yb, epoch: int) -> tuple[float, float | None]:
-    """One batch forward and back, and one step of the optimizer: the loss and the accuracy before the step."""
-    optimizer.zero_grad()
-    output = model(Tensor._from_array(xb))
-    value = criterion(output, _matching(yb, output))
-    if not isinstance(value, Tensor) or value.size != 1:
-        raise TypeError(f"fit: the loss must return a Tensor of one element, got {type(value).__name__} {value!r:.60}")
-    number = value.item()
-    if not np.isfinite(number):
-        raise FloatingPointError(
-            f"fit: the loss became {number} in epoch {epoch}, at the learning rate "
-            f"{optimizer.param_groups[0]['lr']:g}. Try a smaller lr, or inputs scaled to about -1 to 1; "
-            "inside `with tg.detect_anomaly():` the first op that is to blame is named"
-        )
-    value.backward()
-    optimizer.step()
-    return number, _accuracy(output._data, yb)
 
 
 def _evaluate(model, criterion, X, y, batch_size: int) -> _Mean:

@@ -62,6 +62,8 @@ def common(plan: Plan) -> None:
 def destinations(plan: Plan) -> None:
     """A result that is only copied somewhere is written there at once, as a gradient is to its parameter's place."""
     copied = set()
+    uses = plan.uses()
+    makers = {value: i for i, call in enumerate(plan.calls) for value in call.results}
     for i, call in enumerate(plan.calls):
         target, value = _copy(call)
         if target is None:
@@ -70,12 +72,12 @@ def destinations(plan: Plan) -> None:
         value = value.base if transposed else value
         if not plan.is_fresh(value) or value in plan.kept or value.memory in plan.homes:
             continue
-        start = next((k for k, other in enumerate(plan.calls) if value in other.results), None)
+        start = makers.get(value)
         if start is None or not takes_out(plan.calls[start]) or not _fits(value, target, transposed):
             continue
         if any(_touches(other, target) for other in plan.calls[start:i]):
             continue
-        last = max(plan.uses()[value.memory])
+        last = max(uses[value.memory])
         if any(_overlap(other.out, target) for other in plan.calls[i + 1 : last + 1]):
             continue
         plan.homes[value.memory] = Place(target, transposed)
@@ -248,7 +250,7 @@ def blocks(plan: Plan) -> None:
             stop += 1
         if any(start < d.after < stop for d in plan.decisions):
             stop = start
-        if stop - start >= 2:
+        if stop - start >= 2 and not _overlaps_itself(plan.calls[start:stop]):
             plan.blocks.append(Block(start, stop, length, _storages(plan, start, stop)))
         start = max(stop, start + 1)
 
@@ -266,6 +268,17 @@ def _length(plan: Plan, call: Call) -> int:
         return 0
     lengths = {v.array.shape[0] for v in arrays}
     return max(lengths) if len(lengths) == 1 and max(lengths) >= 2 * _PIECE else 0
+
+
+def _overlaps_itself(calls: list[Call]) -> bool:
+    """Whether memory that is written into is also read at another offset, which then must not be cut."""
+    written = {call.out.memory for call in calls if call.out is not None}
+    starts: dict[Memory, set[int]] = {}
+    for call in calls:
+        for value in (*call.reads, *((call.out,) if call.out is not None else ())):
+            if value.memory in written:
+                starts.setdefault(value.memory, set()).add(value.array.__array_interface__["data"][0])
+    return any(len(each) > 1 for each in starts.values())
 
 
 def _lies_still(plan: Plan, value: Value) -> bool:
@@ -392,9 +405,11 @@ PASSES: dict[str, Callable[[Plan], None]] = {
 def improve(plan: Plan, without: Collection[str] = ()) -> None:
     """Run the passes, but those that are named in ``without``, and note what each has saved."""
     plan.without = frozenset(without)
+    before = plan.size()
     for name, each in PASSES.items():
         if name in without:
             continue
-        before = plan.size()
         each(plan)
-        plan.savings.append(Saving(name, *(b - a for b, a in zip(before, plan.size()))))
+        after = plan.size()
+        plan.savings.append(Saving(name, *(b - a for b, a in zip(before, after))))
+        before = after

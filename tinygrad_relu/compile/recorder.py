@@ -11,12 +11,12 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
 
-from .. import random
+from .. import graph, random
 from ..mode import mode
 from ..op import Op
 from ..tensor import Tensor
@@ -78,6 +78,7 @@ class Recorder:
         self._memories: dict[int, tuple[Any, Memory]] = {}  # id of the array that owns the memory -> itself, its Memory
         self._sources: dict[tuple[int, Any], Value] = {}
         self._swapped: list[tuple[Any, str, Any]] = []  # what to put back: object, attribute, value
+        self._assigned: dict[int, tuple[Tensor, Traced]] = {}  # Tensors that were given another array, and their own
         self._memories_before: list[tuple[Any, set[str]]] = []
         self._groups: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
         self._named: list[tuple[Any, Traced]] = []  # names in the user's program where Traced arrays stand
@@ -101,15 +102,20 @@ class Recorder:
         self._frame = sys._getframe()
         self._code = getattr(getattr(function, "__func__", function), "__code__", None)
         now.recorder = self
-        profiled = sys.getprofile()
-        sys.setprofile(profile)
+        # A trace is told of Python's calls only, a profile of C's too, which takes longer; a debugger needs the first.
+        get, set_ = (sys.gettrace, sys.settrace) if sys.gettrace() is None else (sys.getprofile, sys.setprofile)
+        free = get() is None
+        if profile is not None and free:
+            set_(profile)
         try:
             result = function(*args, **kwargs)
             if self._refused is not None:  # somebody has caught the error
                 raise self._refused
+            self.write_assigned()
             return result
         finally:
-            sys.setprofile(profiled)
+            if profile is not None and free:
+                set_(None)
             now.recorder = None
             self._frame = None
             self._read_ops()
@@ -302,9 +308,23 @@ class Recorder:
     def assign(self, t: Tensor, value: Any) -> None:
         """The elements of the Tensor become others, in the memory that it has."""
         self.tensor(t)
-        value = value._data if isinstance(value, Tensor) else value
-        if value is not t._data:
-            t._data[...] = value
+        value = self.lifted(value._data if isinstance(value, Tensor) else value)
+        if value is t._data:
+            return
+        if isinstance(value, Traced) and value.value.kind == "state":
+            raise self.refusal("an array is shared by two tensors (a.data = b.data)", "write a.data = np.copy(b.data)")
+        if np.shape(value) != t.shape:
+            raise ValueError(f"Tensor.data: the new array has shape {np.shape(value)}, this tensor {t.shape}.")
+        home = t._data
+        t._data = np.copy(value).astype(t.dtype)
+        self._assigned.setdefault(id(t), (t, home))
+
+    def write_assigned(self) -> None:
+        """Write what was assigned to Tensors into their memory: who held the old array has seen the old numbers."""
+        for t, home in self._assigned.values():
+            home[...] = t._data
+            t._data = home
+        self._assigned.clear()
 
     def generator(self, real: Any) -> Any:
         """What stands in for the package's generator of random numbers."""
@@ -317,6 +337,7 @@ class Recorder:
 
     def step(self, optimizer: Any) -> None:
         """One step of an optimizer, on Traced vectors."""
+        self.write_assigned()
         if optimizer not in self.optimizers:
             self.optimizers.append(optimizer)
         for group, flats in zip(optimizer.param_groups, optimizer._flats):
@@ -328,9 +349,10 @@ class Recorder:
                     self._undo.append(functools.partial(setattr, ready, "step", ready.step))
                     self._memories_before.append((ready, set(ready.memories)))
                     ready.step += 1
+                    before = sum(flat is ready for _, flat in self.steps)
                     self.steps.append((optimizer, ready))
                     self._gather(ready)
-                    optimizer.update(_RecordedFlat(self, ready), group)
+                    optimizer.update(_RecordedFlat(self, ready, before), group)
 
     def _ready(self, flats: list[Any], flat: Any) -> list[Any]:
         """The Flats that step in the place of this one: itself, if all its parameters have gradients and live in it."""
@@ -427,7 +449,8 @@ class Recorder:
         found = self._known.get(id(array))
         if found is None:
             origin, _ = self.origin()
-            source = Source(origin, ("array", origin.op is None), lambda: array)
+            engines = origin.rule is not None and origin.rule[0].co_filename == graph.__file__
+            source = Source(origin, ("array", origin.op is None and not engines), lambda: array)
             return self.traced(self._given(source, array))
         return self.traced(found[1])
 
@@ -643,16 +666,14 @@ class Recorder:
         part = ""
         while frame is not None and frame is not self._frame:
             code = frame.f_code
-            file = code.co_filename
-            if file.startswith(_NEUTRAL) and not (file.startswith(_SITE) and "numpy" not in file):
-                pass
-            elif file.startswith(_PACKAGE):
+            kind = _kind_of(code)
+            if kind == "package":
                 if code is self._code:
                     place = place or (code, frame.f_lasti)
                 users = False if users is None else users
                 rule = rule or (code, frame.f_lasti)
                 part = code.co_name if code.co_name in ("backward", "step") else part
-            else:
+            elif kind == "user":
                 users = True if users is None else users
                 place = place or (code, frame.f_lasti)
             if code.co_name in ("forward", "backward") and code.co_argcount:
@@ -672,11 +693,13 @@ _HOW_TO_BRANCH = "use tg.where or np.where, or decide outside of the function"
 class _RecordedFlat:
     """A Flat whose vectors are Traced, for the rule of an optimizer."""
 
-    def __init__(self, recorder: Recorder, flat: Any):
+    def __init__(self, recorder: Recorder, flat: Any, steps_before: int):
         self._recorder = recorder
         self._flat = flat
         self.params = flat.params
-        self.step = recorder.number(Source(flat, "step", lambda: flat.step + 1, False, "t"), flat.step)
+        source = Source(flat, "step", lambda: flat.step + 1, False, "t")
+        first: Any = recorder.number(source, flat.step - steps_before)  # the first step of the call
+        self.step = first + steps_before if steps_before else first
         self.theta = self._vector("theta", flat.theta)
         self.grad = self._vector("grad", flat.grad)
         self.scratch = tuple(self._vector(f"scratch{i + 1}", each) for i, each in enumerate(flat.scratch))
@@ -751,6 +774,24 @@ def _chooses(index: Any) -> bool:
     if isinstance(index, slice):
         return any(isinstance(bound, (Traced, Number)) for bound in (index.start, index.stop, index.step))
     return isinstance(index, Traced) and index.dtype == np.bool_
+
+
+_kinds: dict[int, tuple[CodeType, str]] = {}  # by the id of the code, since to hash a code takes long
+
+
+def _kind_of(code: CodeType) -> str:
+    """Whose code it is: the user's, the package's, or neutral, which only passes a call on."""
+    known = _kinds.get(id(code))
+    if known is None or known[0] is not code:
+        known = _kinds[id(code)] = (code, _found_kind(code))
+    return known[1]
+
+
+def _found_kind(code: CodeType) -> str:
+    file = code.co_filename
+    if file.startswith(_NEUTRAL) and not (file.startswith(_SITE) and "numpy" not in file):
+        return "neutral"
+    return "package" if file.startswith(_PACKAGE) else "user"
 
 
 def _key(source: Source) -> tuple[int, Any]:

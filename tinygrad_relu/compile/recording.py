@@ -86,11 +86,12 @@ def record(
     for _ in range(_RUNS):
         recorder = Recorder()
         try:
-            result, recording = _one_run(recorder, function, structure, leaves, names, watch, known)
+            result, recording = _one_run(recorder, function, structure, leaves, names, watch, known, before is None)
             recorder.put_back()
             if before is not None and not recorder.unsettled:
                 difference = _difference(before, recording)
                 if not difference:
+                    _refuse_chance(watch)
                     _refuse_changes(watch)
                     _refuse_escapes(recorder)
                     recording.modes = {m: now for m, now in watch.modes().items() if now is not modes.get(m, now)}
@@ -114,11 +115,19 @@ def record(
         known.update(dict.fromkeys(recorder.tensors))
         known.update(watch.tensors)
         before = None if recorder.unsettled else recording
+    watch.restore()
     raise CannotCompile(f"compile: {difference}")
 
 
 def _one_run(
-    recorder: Recorder, function: Any, structure: Any, leaves: list[Any], names: list[str], watch: Watch, known: Any
+    recorder: Recorder,
+    function: Any,
+    structure: Any,
+    leaves: list[Any],
+    names: list[str],
+    watch: Watch,
+    known: Any,
+    first: bool,
 ) -> tuple[Any, Recording]:
     for module in watch.modules:
         recorder.module(module)
@@ -130,7 +139,7 @@ def _one_run(
         recorder.number_options(group)
     stand_ins = [_stand_in(recorder, i, leaf, name) for i, (leaf, name) in enumerate(zip(leaves, names))]
     args, kwargs = unflatten(structure, stand_ins)
-    result = recorder.run(function, args, kwargs, watch.profile)
+    result = recorder.run(function, args, kwargs, watch.profile if first else None)
     if recorder.options_changed():
         raise CannotCompile(
             "compile: the function changes an option of an optimizer, as a scheduler's step does, which would not "
@@ -193,8 +202,8 @@ def _concrete(kind: str, value: Any) -> Any:
 def _refuse_changes(watch: Watch) -> None:
     for name in watch.changed():
         raise CannotCompile(
-            f"compile: the function changes {name}{watch.place_of(name)}, which would happen only in the first call; "
-            "return what changes, or do it outside of the function."
+            f"compile: the function changes {name}{watch.place_of(name) or ','} which would happen only in the first "
+            "call; return what changes, or do it outside of the function."
         )
 
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
+
+from .. import guard
 from ..mode import mode
 from ..tensor import Tensor
 
@@ -28,7 +31,8 @@ class _Recorded:
         return self._data
 
     @data.setter
-    def data(self, value: Any) -> None:
+    def data(self: Any, value: Any) -> None:
+        self._changed_at = guard.tick()
         _recorder().assign(self, value)
 
     @property
@@ -36,7 +40,7 @@ class _Recorded:
         """The gradient, of which the recorder now knows that it matters what it was."""
         _recorder().hold(self)
         if self._grad is not None and not isinstance(self._grad, Tensor):
-            self._grad = Tensor._from_array(self._grad)
+            self._grad = Tensor._from_array(np.copy(self._grad))  # as Parameter.grad does: the place is written again
         return self._grad
 
     @grad.setter

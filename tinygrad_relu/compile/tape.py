@@ -137,6 +137,7 @@ class Call:
     results: tuple[Value, ...] = ()
     out: Value | None = None  # the array that the call writes into, as out= or as its first argument
     origin: Origin = field(default_factory=Origin)
+    _reads: Any = ((None, None), ())
     errors: tuple[tuple[str, str], ...] = ()  # what np.errstate differs in here from how it was at the start
 
     @property
@@ -146,8 +147,12 @@ class Call:
 
     @property
     def reads(self) -> list[Value]:
-        """The values among its arguments and options."""
-        return list(values_in((self.arguments, self.options)))
+        """The values among its arguments and options; looked up again only when these are others."""
+        of, found = self._reads
+        if of[0] is not self.arguments or of[1] is not self.options:
+            found = list(values_in((self.arguments, self.options)))
+            self._reads = (self.arguments, self.options), found
+        return found
 
     @property
     def is_view(self) -> bool:

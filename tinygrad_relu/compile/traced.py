@@ -8,6 +8,8 @@ ndarray: whatever asks for the plain array or a plain number, which the tape wou
 from __future__ import annotations
 
 import operator
+import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = ["Traced", "plain"]
 
+# Who wants to know whether an array is a Traced one: this package, NumPy, and functools for them.
+_KNOWS_IT = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    os.path.dirname(np.__file__),
+    os.__file__[:-5],
+)
+
 
 class Traced(NDArrayOperatorsMixin):
     """An array, or a NumPy scalar, with its place on the tape of a recorder."""
 
     __slots__ = ("__weakref__", "array", "recorder", "value")
+
+    # isinstance(x, np.ndarray) is true in the user's code, as of the array itself
+    __class__: Any = property(lambda self: _class_told(self, sys._getframe(1).f_code.co_filename))
 
     def __init__(self, recorder: Recorder, value: Value):
         self.recorder = recorder
@@ -162,6 +174,10 @@ class Traced(NDArrayOperatorsMixin):
 
     def __reduce__(self) -> Any:
         raise self.recorder.refusal("it is to be copied or pickled", "write np.copy(x)")
+
+
+def _class_told(array: Traced, file: str) -> type:
+    return Traced if file.startswith(_KNOWS_IT) else type(array.array)
 
 
 def _set_item(x: Any, index: Any, value: Any) -> None:

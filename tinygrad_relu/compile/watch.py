@@ -145,6 +145,7 @@ class Watch:
         self.names: list[_Name] = []
         self.tensors: dict[Tensor, None] = {}  # those that the names lead to
         self._codes: dict[types.CodeType, None] = {}  # the user's code that has run
+        self._passed: dict[int, types.CodeType] = {}  # all code that has run, to look at each only once
         self._owners: dict[int, Any] = {}  # the objects whose methods have run
         self._wanted: set[str] = set()
         self._seen: set[Any] = set()
@@ -163,14 +164,19 @@ class Watch:
 
     def profile(self, frame: types.FrameType, event: str, argument: Any) -> None:
         """To be called by Python at each call while the function runs: notes what code of the user's runs."""
+        if event != "call":
+            return
         code = frame.f_code
-        if event != "call" or code in self._codes or _is_installed(code.co_filename):
+        if id(code) in self._passed:
+            return
+        self._passed[id(code)] = code
+        module = sys.modules.get(frame.f_globals.get("__name__", ""))
+        if _is_installed(code.co_filename) or (module is not None and _is_installed(_file_of(module))):
             return
         self._codes[code] = None
-        if code.co_argcount:
+        if code.co_argcount and code.co_varnames[0] in ("self", "cls"):
             owner = frame.f_locals.get(code.co_varnames[0])
-            if code.co_varnames[0] in ("self", "cls"):
-                self._owners[id(owner)] = owner
+            self._owners[id(owner)] = owner
 
     def settle(self, modules: Iterable[Module], tensors: Iterable[Tensor]) -> None:
         """After a run: look at all names in the code that has run, and at these modules and tensors."""
@@ -288,17 +294,18 @@ class Watch:
     def drawn(self) -> bool:
         """Whether random numbers were drawn from a generator that is not the package's; they are then put back."""
         now = _random_states(self._generators.values())
-        if all(_same_state(a, b) for a, b in zip(self._random, now)):
+        before, self._random = self._random, now  # those that have been found only now are compared the next time
+        if all(_same_state(a, b) for a, b in zip(before, now)):
             return False
-        random.setstate(self._random[0])
-        np.random.set_state(self._random[1])
-        for generator, state in zip(self._generators.values(), self._random[2:]):
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        for generator, state in zip(self._generators.values(), before[2:]):
             _set_state(generator, state)
         return True
 
     def iterators(self) -> list[str]:
         """The names of iterators: the next item of one is another in each call."""
-        return [name.name for name in self.names if hasattr(name.value, "__next__")]
+        return [name.name for name in self.names if hasattr(type(name.value), "__next__")]
 
     # ------------------------------------------------------------------ looking through code and objects
 

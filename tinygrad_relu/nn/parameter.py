@@ -33,7 +33,7 @@ class Parameter(Tensor):
     def grad(self) -> Tensor | None:
         """The gradient that ``backward`` has added up here, of the same shape and dtype; None before the first."""
         if self._slot is not None and isinstance(self._grad, np.ndarray):
-            self._grad = self._grad.copy()  # the slot is written again in the next step, what is read stays
+            self._grad = self._grad.copy(order="K")  # the slot is written again in the next step, what is read stays
         return Tensor.grad.fget(self)  # type: ignore[attr-defined]
 
     @grad.setter

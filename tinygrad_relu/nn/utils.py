@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..mode import mode
 from ..tensor import Tensor
 
 __all__ = [
@@ -88,7 +89,10 @@ def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
 
 
 def _with_grad(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    params = [parameters] if isinstance(parameters, Tensor) else parameters
+    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if mode.now.recorder is not None:
+        for p in params:
+            mode.now.recorder.hold(p)
     return [p for p in params if p._grad is not None]
 
 

@@ -146,6 +146,8 @@ class Optimizer:
         >>> optimizer.state_dict()["state"]
         {0: {'step': 1, 'momentum_buffer': array([3.], dtype=float32)}}
         """
+        if mode.now.recorder is not None:
+            raise mode.now.recorder.refusal("the optimizer's state is copied", "call state_dict() outside")
         state: dict[int, Any] = {}
         groups = []
         for group, flats in zip(self.param_groups, self._flats):
