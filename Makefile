@@ -6,6 +6,7 @@
 #   make test-torch  the same with PyTorch    make size     lines and tokens of each room
 #   make browser     what the tests of the pages need: Chromium, and a driver for it
 #   make pictures    take those of the README again
+#   make bench-peers install the others that the benchmark knows, and run it
 #   make lint-fix    mend what can be         make clean    remove .venv and what was built
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,R
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
 # SIM300, E731: as it reads best.
 
-.PHONY: help demo test test-torch lint lint-fix bench size clean torch jax browser pictures
+.PHONY: help demo test test-torch lint lint-fix bench bench-peers size clean torch jax browser pictures
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -72,6 +73,12 @@ lint-fix: .venv/with-lint
 
 bench: .venv/with-demo
 	$(PY) examples/bench/train_step.py
+	$(PY) examples/bench/scalars.py
+
+# tinygrad compiles its kernels with clang; elsewhere than on Debian it is left out unless clang is on the PATH.
+bench-peers: .venv/with-demo .venv/with-torch .venv/with-peers
+	@command -v clang >/dev/null || { apt-get update -qq && apt-get install -y -qq clang >/dev/null; } || true
+	$(MAKE) bench
 
 size: .venv/made
 	@$(PY) examples/bench/size.py

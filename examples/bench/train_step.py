@@ -12,8 +12,8 @@ One step is forward, softmax cross-entropy, backward and SGD or Adam, in float32
   finds the caches full of another's data, is not timed. Medians over the rounds are printed.
 - What depends on shapes alone may be prepared, what depends on the data is computed in every step, and every step
   ends with the loss as a Python number.
-- The NumPy of the expert (contenders/expert.py) is as fast as we can write it, and each peer is used as its own
-  documentation advises.
+- The NumPy of the expert (contenders/expert.py) keeps to the formulas and allocates nothing; contenders/tuned.py goes
+  as far as we know how to go for these networks alone. Each peer is used as its own documentation advises.
 
 Beside times, there is the memory of a step (see memory.py), and the time of a compiled step's first call, which is
 the one that records. The numbers and a chart of them go to runs/bench.
@@ -44,8 +44,8 @@ Step = Callable[[], float]
 NETWORKS = {
     network.title: network
     for network in (
-        Network((2, 16, 16, 2), batch=100, checked_steps=200, steps_a_turn=20),
-        Network((64, 64, 32, 10), batch=32, checked_steps=200, steps_a_turn=20),
+        Network((2, 16, 16, 2), batch=100, checked_steps=200, steps_a_turn=50),
+        Network((64, 64, 32, 10), batch=32, checked_steps=200, steps_a_turn=50),
         Network((784, 256, 128, 10), batch=128, checked_steps=10, steps_a_turn=3),
         Network((784, 1024, 1024, 10), batch=256, checked_steps=10, steps_a_turn=2),
     )

@@ -170,7 +170,7 @@ def masks(plan: Plan) -> None:
     calls: list[Call] = []
     moved = [0]
     for call in plan.calls:
-        calls += _by_bits(call) if _zeroes_where(call) else [call]
+        calls += _by_bits(plan, call) if _zeroes_where(call) else [call]
         moved.append(len(calls))
     for decision in plan.decisions:
         decision.after = moved[decision.after]
@@ -190,16 +190,20 @@ def _zeroes_where(call: Call) -> bool:
     return fits and type(zero) in (int, float) and repr(float(zero)) == "0.0" and x.array.nbytes >= 4 * _LARGE
 
 
-def _by_bits(call: Call) -> list[Call]:
+def _by_bits(plan: Plan, call: Call) -> list[Call]:
     mask, _, x = call.arguments
     whole = _BITS[x.array.dtype.itemsize]
+    ones = [v for v in plan.numbers if v.array.dtype == whole] or [
+        Value(np.array(1, whole), Memory("constant"), hint="1")
+    ]
+    plan.numbers += [] if ones[0] in plan.numbers else ones
 
     def step(function: str, arguments: tuple, options: dict[str, Any], array: Any, base: Any = None) -> Call:
         made = Call(function, arguments, options, origin=call.origin, errors=call.errors)
         made.results = (Value(array, base.memory if base else Memory("made"), base=base, maker=made),)
         return made
 
-    keep = step("np.subtract", (mask, 1), {"dtype": whole}, np.empty_like(x.array, whole))
+    keep = step("np.subtract", (mask, ones[0]), {"dtype": whole}, np.empty_like(x.array, whole))
     bits = step(".view", (x, whole), {}, x.array.view(whole), base=x)
     both = step("np.bitwise_and", (bits.result, keep.result), {}, np.empty_like(x.array, whole))
     back = Call(".view", (both.result, x.array.dtype), {}, (call.result,), origin=call.origin)

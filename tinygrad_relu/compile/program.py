@@ -6,6 +6,7 @@ The entry is written as Python too, since a step of a small network takes no lon
 from __future__ import annotations
 
 import builtins
+import contextvars
 import types
 import warnings
 from collections.abc import Callable
@@ -233,12 +234,23 @@ def _holds_gradients(value: Value) -> bool:
     return key == "grad" or (isinstance(key, tuple) and key[0] == "array")
 
 
+# Where NumPy keeps what it does about NaN and infinity: to look whether that is the usual takes a tenth of np.geterr.
+_state: Any = getattr(getattr(np._core, "umath", None), "_extobj_contextvar", None)
+_usual = contextvars.Context().run(_state.get) if _state is not None else None
+
+
 def may_raise() -> bool:
     """Whether a NumPy call can raise in the middle of its work: where warnings of NaN and infinity are errors."""
-    answers = set(np.geterr().values())
-    if answers & {"raise", "call"}:
-        return True
-    return "warn" in answers and any(action == "error" for action, *_ in warnings.filters)
+    if _state is None or _state.get() is not _usual:
+        answers = set(np.geterr().values())
+        if answers & {"raise", "call"}:
+            return True
+        if "warn" not in answers:
+            return False
+    for each in warnings.filters:
+        if each[0] == "error":
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -360,7 +372,9 @@ class _EntryWriter:
         conditions = ["changes[0] != watch.stamp"]
         self.names["changes"] = changes
         for name in self.program.watch.names:
-            if name.content is not None or not isinstance(name.place, (dict, types.CellType)):
+            if name.key == "__code__":
+                conditions.append(f"{self._named(name.place.owner)}.__code__ is not {self._named(name.value)}")
+            elif name.content is not None or not isinstance(name.place, (dict, types.CellType)):
                 conditions.append(f"not {self._named(name)}.same()")
             elif isinstance(name.place, dict):
                 conditions.append(f"{self._named(name.place)}.get({name.key!r}) is not {self._named(name.value)}")

@@ -90,6 +90,7 @@ def record(
             recorder.put_back()
             if before is not None and not recorder.unsettled:
                 difference = _difference(before, recording)
+                before.tape.let_go()
                 if not difference:
                     _refuse_chance(watch)
                     _refuse_changes(watch)
@@ -114,6 +115,8 @@ def record(
         watch.set_modes(modes)
         known.update(dict.fromkeys(recorder.tensors))
         known.update(watch.tensors)
+        if recorder.unsettled:
+            recording.tape.let_go()
         before = None if recorder.unsettled else recording
     watch.restore()
     raise CannotCompile(f"compile: {difference}")

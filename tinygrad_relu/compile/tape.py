@@ -178,6 +178,12 @@ class Tape:
     inputs: list[Value] = field(default_factory=list)  # what no call has made
     decisions: list[Decision] = field(default_factory=list)
 
+    def let_go(self) -> None:
+        """Take the calls apart from their results: each knows the other, and so keeps all arrays in memory."""
+        for call in self.calls:
+            for value in call.results:
+                value.maker = None
+
 
 def values_in(thing: Any) -> Iterator[Value]:
     """The values in nested tuples, lists, dicts, slices and expressions of numbers."""
