@@ -85,11 +85,11 @@ class Plan:
         return list(dict.fromkeys(home for home in self.homes.values() if isinstance(home, Buffer)))
 
     def size(self) -> tuple[int, int, int, int]:
-        """Calls, arrays that are allocated in each call, buffers, and the bytes of both."""
+        """Calls that are no mere views, arrays that are allocated in each call, buffers, and the bytes of both."""
         made = {call.result for call in self.calls if call.result is not None and self.is_fresh(call.result)}
         anew = [value for value in made if value.memory not in self.homes]
         nbytes = sum(buffer.nbytes for buffer in self.buffers) + sum(value.array.nbytes for value in anew)
-        return len(self.calls), len(anew), len(self.buffers), nbytes
+        return sum(not call.is_view for call in self.calls), len(anew), len(self.buffers), nbytes
 
     def uses(self) -> dict[Memory, list[int]]:
         """At which calls each memory is read or written; what is kept is used behind the last one."""
