@@ -247,10 +247,7 @@ def may_raise() -> bool:
             return True
         if "warn" not in answers:
             return False
-    for each in warnings.filters:
-        if each[0] == "error":
-            return True
-    return False
+    return "error" in [each[0] for each in warnings.filters]
 
 
 @dataclass(frozen=True)
