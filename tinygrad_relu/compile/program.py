@@ -235,7 +235,7 @@ def _holds_gradients(value: Value) -> bool:
 
 
 # Where NumPy keeps what it does about NaN and infinity: to look whether that is the usual takes a tenth of np.geterr.
-_state: Any = getattr(getattr(np._core, "umath", None), "_extobj_contextvar", None)
+_state: Any = getattr(getattr(getattr(np, "_core", None), "umath", None), "_extobj_contextvar", None)
 _usual = contextvars.Context().run(_state.get) if _state is not None else None
 
 
