@@ -2533,3 +2533,21 @@ def test_what_can_be_read():
 @pytest.mark.parametrize("each", SCENARIOS, ids=lambda each: each.__name__)
 def test_same_as_eager(each):
     check_same(each)
+
+
+def test_elements_of_a_masked_array_in_a_closure_are_seen():
+    factors = np.ma.array([0.5, 1.0])
+    step = tg.compile(lambda x: x * float(factors[0]))
+    assert step(np.ones(2)).tolist() == [0.5, 0.5]
+    factors[0] = 2.0
+    assert step(np.ones(2)).tolist() == [2.0, 2.0]
+
+
+def test_random_numbers_that_are_drawn_into_an_array():
+    def run(wrap):
+        tg.manual_seed(0)
+        drawn = np.empty(3)
+        step = wrap(lambda x: x + tg.random.generator().random(out=drawn))
+        return [step(np.zeros(3)).tobytes() for _ in range(4)], drawn.tobytes()
+
+    assert run(tg.compile) == run(lambda function: function)

@@ -43,6 +43,9 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
 
     Raises CannotCompile, a RuntimeError, and names the line for what a program cannot repeat: a branch or loop on
     data, ``.item()`` in the middle, an array made anew in each call, a value kept outside. Nothing has changed then.
+    What is looked at before each call are the names in the code that ran: globals, closures, defaults, attributes, what
+    is in lists and dicts. What a function learns from elsewhere, such as the clock, a file or ``os.environ``, it learns
+    once: give it as an argument.
 
     >>> model = nn.MLP(2, [8], 2)
     >>> optimizer = optim.SGD(model.parameters(), lr=0.1)

@@ -245,6 +245,10 @@ class Speller:
             return f"{self.text(arguments[0])}[{self.index(arguments[1])}] = {self.text(arguments[2])}"
         if name.startswith("."):
             return f"{self.text(arguments[0])}{name}({self._given(arguments[1:], call.options)})"
+        if name.startswith("rng."):
+            method = f"{self.text(arguments[0])}{name.removeprefix('rng')}"
+            rest = self._given(arguments[1:], call.options)
+            return f"{method}({rest}{', ' if rest else ''}out={self.name_of(call.out)})"
         given = self._given(arguments, call.options)
         assert call.out is not None
         first = arguments[0] is call.out and (name.endswith(".at") or not _is_ufunc(name))

@@ -288,7 +288,8 @@ class Watch:
     def hidden_arrays(self) -> list[_Name]:
         """Those in places where nothing can stand in for them."""
         covered = {id(each) for name in self.arrays() for each in _arrays_in(name.value)}
-        names = [name for name in self.names if type(name.value) is np.ndarray and not name.can_be_put]
+        arrays = [name for name in self.names if isinstance(name.value, np.ndarray)]
+        names = [name for name in arrays if type(name.value) is not np.ndarray or not name.can_be_put]
         return [name for name in names if id(name.value) not in covered]
 
     def drawn(self) -> bool:
