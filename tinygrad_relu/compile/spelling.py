@@ -240,6 +240,7 @@ class Speller:
         return isinstance(home, Buffer) and home is self.plan.homes.get(b.memory) and a.layout == b.layout
 
     def _writing(self, call: Call) -> str:
+        assert call.out is not None
         name, arguments = call.function, call.arguments
         if name == "[]=":
             return f"{self.text(arguments[0])}[{self.index(arguments[1])}] = {self.text(arguments[2])}"
@@ -250,7 +251,6 @@ class Speller:
             rest = self._given(arguments[1:], call.options)
             return f"{method}({rest}{', ' if rest else ''}out={self.name_of(call.out)})"
         given = self._given(arguments, call.options)
-        assert call.out is not None
         first = arguments[0] is call.out and (name.endswith(".at") or not _is_ufunc(name))
         return f"{name}({given})" if first else f"{name}({given}, out={self.name_of(call.out)})"
 
