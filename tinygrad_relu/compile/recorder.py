@@ -7,11 +7,10 @@ meets them (see mode.py). Afterwards all is put back; ``undo`` brings even the n
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import weakref
 from collections.abc import Callable
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,29 +19,14 @@ from .. import graph, random
 from ..mode import mode
 from ..op import Op
 from ..tensor import Tensor
+from .functions import ABOUT_SHAPE, WRITERS, public_name, shape_depends_on_data
 from .number import Expression, Number
-from .origins import line_of
+from .origins import kind_of, line_of
 from .standins import recorded_class
 from .tape import Call, Decision, Memory, OpNote, Origin, Source, Tape, Value
 from .traced import Traced, plain
 
 __all__ = ["CannotCompile", "Recorder"]
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_SITE = os.path.dirname(os.path.dirname(os.path.abspath(np.__file__))) + os.sep
-# Frames of these say nothing about who asks: NumPy, Python's own library, and what passes a call on.
-_NEUTRAL = (
-    _HERE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep, os.path.dirname(os.__file__) + os.sep,
-    *(_PACKAGE + name for name in ("op.py", "tensor.py", "dispatch.py", "mode.py")),
-)  # fmt: skip
-
-# These answer with what does not depend on the numbers.
-_ABOUT_SHAPE = {
-    np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.may_share_memory,
-    np.shares_memory,
-}  # fmt: skip
-_WRITERS = {np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis}
 
 
 class CannotCompile(RuntimeError):
@@ -498,14 +482,14 @@ class Recorder:
     def array_function(self, function: Any, args: tuple, options: dict[str, Any]) -> Any:
         """Another of NumPy's functions was called with something that is recorded."""
         self._refuse_strangers()
-        if function in _ABOUT_SHAPE:
+        if function in ABOUT_SHAPE:
             return function(*plain(args), **plain(options))
-        name = _public_name(function)
+        name = public_name(function)
         if not name:
             raise self.refusal(
                 f"{function.__name__} is called, which has no public name in NumPy", "write it another way"
             )
-        if function in _WRITERS:
+        if function in WRITERS:
             return self.write(name, function, args, options, args[0])
         return self.call(name, function, args, options)
 
@@ -519,7 +503,7 @@ class Recorder:
                 raise self.refusal(f"{name} writes several results into out=", "let it make new arrays")
             return self.write(name, function, args, {**options, "out": targets[0]}, targets[0])
         origin, users = self.origin()
-        chosen = _shape_depends_on_data(name, args, options)
+        chosen = shape_depends_on_data(name, args, options)
         if chosen and users:
             raise self.refusal("how many elements there are depends on the data", "use np.where, or a fixed number")
         arguments, kept = self._values(args), self._values(options)
@@ -666,7 +650,7 @@ class Recorder:
         part = ""
         while frame is not None and frame is not self._frame:
             code = frame.f_code
-            kind = _kind_of(code)
+            kind = kind_of(code)
             if kind == "package":
                 if code is self._code:
                     place = place or (code, frame.f_lasti)
@@ -745,55 +729,6 @@ class _Generator:
         return drawn
 
 
-_SHAPED_BY_DATA = {
-    "np.nonzero", "np.flatnonzero", "np.argwhere", "np.unique", "np.bincount", "np.compress", "np.extract", "np.repeat",
-    ".nonzero", ".compress", ".repeat", "np.histogram", "np.union1d", "np.intersect1d", "np.setdiff1d", "np.trim_zeros",
-    "np.delete", "np.insert",
-}  # fmt: skip
-
-
-_SHAPED_BY_AN_ARGUMENT = {
-    "np.repeat", ".repeat", "np.reshape", ".reshape", "np.broadcast_to", "np.tile", "np.resize", "np.pad", "np.split",
-    "np.array_split",
-}  # fmt: skip
-
-
-def _shape_depends_on_data(name: str, args: tuple, options: dict[str, Any]) -> bool:
-    """Whether the numbers in the arguments, and not only their shapes, tell how many elements the result has."""
-    if name == "np.where":
-        return len(args) == 1
-    if name == "[]":
-        return any(_chooses(item) for item in (args[1] if isinstance(args[1], tuple) else (args[1],)))
-    if name in _SHAPED_BY_AN_ARGUMENT:
-        return any(isinstance(x, Traced) for x in (*args[1:], *options.values()))
-    return name in _SHAPED_BY_DATA
-
-
-def _chooses(index: Any) -> bool:
-    """Whether an index takes as many elements as its numbers say: a mask, or a slice with a bound from the data."""
-    if isinstance(index, slice):
-        return any(isinstance(bound, (Traced, Number)) for bound in (index.start, index.stop, index.step))
-    return isinstance(index, Traced) and index.dtype == np.bool_
-
-
-_kinds: dict[int, tuple[CodeType, str]] = {}  # by the id of the code, since to hash a code takes long
-
-
-def _kind_of(code: CodeType) -> str:
-    """Whose code it is: the user's, the package's, or neutral, which only passes a call on."""
-    known = _kinds.get(id(code))
-    if known is None or known[0] is not code:
-        known = _kinds[id(code)] = (code, _found_kind(code))
-    return known[1]
-
-
-def _found_kind(code: CodeType) -> str:
-    file = code.co_filename
-    if file.startswith(_NEUTRAL) and not (file.startswith(_SITE) and "numpy" not in file):
-        return "neutral"
-    return "package" if file.startswith(_PACKAGE) else "user"
-
-
 def _key(source: Source) -> tuple[int, Any]:
     return id(source.owner), source.key
 
@@ -827,15 +762,3 @@ def _root(array: np.ndarray) -> np.ndarray:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
-
-
-def _public_name(function: Any) -> str:
-    """np.add, np.linalg.norm: how a program calls it; "" if NumPy has it under no such name."""
-    module = function.__module__.removeprefix("numpy").lstrip(".")
-    place: Any = np
-    for part in module.split(".") if module else ():
-        place = getattr(place, part, None)
-    name = function.__name__
-    if getattr(place, name, None) is function:
-        return f"np.{module}.{name}" if module else f"np.{name}"
-    return f"np.{name}" if getattr(np, name, None) is function else ""
