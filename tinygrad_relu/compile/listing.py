@@ -58,7 +58,7 @@ class Listing:
         self.slots = {id(slot): p for _, flat in program.recording.steps for p, _, slot in flat._places}
         self.inputs = [v for v in (*program.fixed, *program.varying, *program.asked) if not is_argument(v)]
         self.labels = module_labels(program)
-        self.speller = Speller(program.plan, self.names)
+        self.speller = Speller(program.plan, self.names, for_reading=True)
         self.setup = _first_of_each_name(self.speller.setup())
         self.body = self.speller.body()
         self.name = function_name(program.watch.function)

@@ -21,6 +21,7 @@ from ..optim.flat import Flat
 from ..place import Place as Where
 from ..source import assigned_name
 from ..tensor import Tensor
+from .number import spelled
 from .plan import Buffer, Place
 from .tape import Call, OpNote, Value, values_in
 
@@ -138,6 +139,8 @@ class _Names:
 
     def name_of(self, value: Value) -> str:
         """The name; a number that was made an array for speed is written as the number."""
+        if value.formula is not None:
+            return spelled(value.formula, self.name_of)
         return self.names[value] if value in self.names else _number(value)
 
     def _now(self, value: Value) -> Value:

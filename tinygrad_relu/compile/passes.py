@@ -133,6 +133,8 @@ def numbers(plan: Plan) -> None:
 
 
 def _as_array(x: Any, dtype: np.dtype, made: dict[Any, Value]) -> Any:
+    if hasattr(x, "expression"):
+        return _as_changing_array(x, dtype, made)
     weak = type(x) in (int, float) or (isinstance(x, np.generic) and x.dtype == dtype)
     if not weak or not np.isfinite(np.array(x, dtype)):
         return x
@@ -160,6 +162,17 @@ def copies(plan: Plan) -> None:
     for decision in plan.decisions:
         decision.expression = replaced_in(decision.expression, same)
     plan.remove(useless)
+
+
+def _as_changing_array(x: Any, dtype: np.dtype, made: dict[Any, Value]) -> Any:
+    """The same for a number that is another one in each call, such as a learning rate, if it is known at the start."""
+    known = all(v.source is not None for v in values_in(x.expression))
+    if not known or type(x.value) is not float or not np.isfinite(np.array(x.value, dtype)):
+        return x
+    key = _key(x), dtype
+    if key not in made:
+        made[key] = Value(np.array(x.value, dtype), Memory("constant"), hint="number", formula=x.expression)
+    return made[key]
 
 
 def masks(plan: Plan) -> None:

@@ -65,7 +65,11 @@ class Program:
         self._numbers: dict[Value, str] = {}
         self.speller = Speller(self.plan, self._short)
         setup = self.speller.setup()
-        body = []
+        body = [
+            f"{self._short(v)}[()] = {spelled(v.formula, self._short)}"
+            for v in self.plan.numbers
+            if v.formula is not None
+        ]
         for what, lines in self.speller.body():
             body += in_silence(what, lines) if isinstance(what, Call) else lines
         self.used = self._used()
@@ -105,6 +109,7 @@ class Program:
             used.update((call.out,) if call.out is not None else ())
         for home in plan.homes.values():
             used.update((home.value,) if isinstance(home, Place) else ())
+        used.update(values_in([v.formula for v in plan.numbers]))
         for decision in plan.decisions:
             if not self.speller.at_start(decision):
                 used.update(values_in(decision.expression))
@@ -387,6 +392,7 @@ class _EntryWriter:
         return f"from_array(a{i})" if isinstance(leaf, _Given) and leaf.kind is Tensor else f"a{i}"
 
     def _fetch(self) -> None:
+        leaves = set(values_in([v.formula for v in self.program.plan.numbers]))  # of what is made an array in each call
         for value in (*self.program.varying, *self.program.asked):
             key, owner = value.source.key, value.source.owner
             if isinstance(key, tuple) and key[0] == "argument":
@@ -402,6 +408,8 @@ class _EntryWriter:
                 text = f"{self._named(value.source.fetch)}()"
             name = self.program._short(value)
             self.lines.append(f"{name} = {text}")
+            if value in leaves:
+                self._miss_if(f"type({name}) is not {self._named(type(value.array))}")
 
     def _check_decisions(self) -> None:
         for decision in self.program.plan.decisions:

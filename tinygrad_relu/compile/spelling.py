@@ -24,8 +24,9 @@ _OPERATORS = {
 class Speller:
     """Spells the calls of a plan with the names that ``name_of`` gives to its values."""
 
-    def __init__(self, plan: Plan, name_of: Callable[[Value], str]):
+    def __init__(self, plan: Plan, name_of: Callable[[Value], str], for_reading: bool = False):
         self.plan = plan
+        self.for_reading = for_reading  # then numbers stand as numbers where they are used
         self.name_of = name_of
         self.pieces: dict[Any, str] = {}  # how a buffer is called that holds a piece of a vector
         self.once: set[Value] = set()  # the values that are there before the first call
@@ -39,6 +40,7 @@ class Speller:
         lines = [
             f"{self.name_of(v)} = np.array({literal(v.array.item())}, {_dtype(v.array.dtype)})"
             for v in self.plan.numbers
+            if v.formula is None or not self.for_reading
         ]
         for call in self.plan.setup:
             lines += self.call(call)

@@ -78,6 +78,7 @@ class Value:
     name: str = ""  # how the program calls it
     hint: str = ""  # what it is, in a word or two
     maker: Call | None = None
+    formula: Any = None  # of a number that was made an array: what it is in each call; None if it is always the same
 
     @property
     def is_array(self) -> bool:
