@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 __all__ = ["Expression", "Number", "plain_number", "spelled"]
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -91,8 +93,6 @@ class Number:
         return self.ufunc(ufunc, method, inputs, options)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        import numpy as np
-
         return np.array(self._pinned(), dtype=dtype)
 
     def __getattr__(self, name: str) -> Any:  # is_integer(), real and the like

@@ -23,7 +23,7 @@ from .functions import ABOUT_SHAPE, WRITERS, public_name, shape_depends_on_data
 from .number import Expression, Number
 from .origins import kind_of, line_of
 from .standins import recorded_class
-from .tape import Call, Decision, Memory, OpNote, Origin, Source, Tape, Value
+from .tape import Call, Decision, Memory, OpNote, Origin, Source, Tape, Value, values_in
 from .traced import Traced, plain
 
 __all__ = ["CannotCompile", "Recorder"]
@@ -591,8 +591,6 @@ class Recorder:
     def decide(self, expression: Any, outcome: Any) -> None:
         """Somebody goes by this: a call in which it comes out otherwise needs another program."""
         origin, users = self.origin()
-        from .tape import values_in
-
         if users and any(value.source is None for value in values_in(expression)):
             raise self.refusal("the function goes by a number that was computed in it", _HOW_TO_BRANCH)
         self.tape.decisions.append(Decision(expression, outcome, len(self.tape.calls), origin))

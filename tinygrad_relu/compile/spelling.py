@@ -9,7 +9,7 @@ import numpy as np
 
 from .number import spelled
 from .plan import Block, Buffer, Place, Plan
-from .tape import Call, Decision, Value
+from .tape import Call, Decision, Value, values_in
 
 __all__ = ["Speller", "in_silence"]
 
@@ -151,8 +151,6 @@ class Speller:
 
     def at_start(self, decision: Any) -> bool:
         """Whether the decision rests only on what is known before the call."""
-        from .tape import values_in
-
         return all(v.source is not None for v in values_in(decision.expression))
 
     def decision(self, decision: Any) -> list[str]:
