@@ -21,7 +21,7 @@ tick = itertools.count(1).__next__  # the time: it grows with each op that is re
 
 def hand_out(array: np.ndarray) -> np.ndarray:
     """The same array, watched from now on."""
-    owner = _owner(array)
+    owner = owner_of(array)
     key = id(owner)
     if key not in watched and isinstance(owner, np.ndarray):
         watched[key] = (weakref.ref(owner, lambda _: watched.pop(key, None)), owner.tobytes())
@@ -30,7 +30,7 @@ def hand_out(array: np.ndarray) -> np.ndarray:
 
 def remember(arrays: Any) -> dict[int, bytes]:
     """The bytes of those arrays that somebody outside could change, by their place."""
-    return {i: a.tobytes() for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and id(_owner(a)) in watched}
+    return {i: a.tobytes() for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and id(owner_of(a)) in watched}
 
 
 def refuse_changes(op: Any) -> None:
@@ -56,12 +56,12 @@ _CHANGED = (
 def _differs(array: np.ndarray, before: bytes | None) -> bool:
     if before is not None:
         return array.tobytes() != before
-    owner = _owner(array)
+    owner = owner_of(array)
     handed_out = watched.get(id(owner))  # after the forward pass, or it would have been remembered there
     return handed_out is not None and owner.tobytes() != handed_out[1]
 
 
-def _owner(array: np.ndarray) -> np.ndarray:
+def owner_of(array: np.ndarray) -> np.ndarray:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

@@ -310,7 +310,7 @@ def _storages(plan: Plan, start: int, stop: int) -> list[Any]:
     uses = plan.uses()
     found: dict[Any, None] = {}
     for call in plan.calls[start:stop]:
-        for value in (*call.reads, *call.results, *((call.out,) if call.out is not None else ())):
+        for value in call.touched:
             if value.is_array and value.array.ndim:
                 found[plan.homes.get(value.memory, value)] = None
     for buffer in [each for each in found if isinstance(each, Buffer)]:

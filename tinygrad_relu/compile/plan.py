@@ -95,7 +95,7 @@ class Plan:
         """At which calls each memory is read or written; what is kept is used behind the last one."""
         found: dict[Memory, list[int]] = {}
         for i, call in enumerate(self.calls):
-            for value in (*call.reads, *call.results, *((call.out,) if call.out else ())):
+            for value in call.touched:
                 found.setdefault(value.memory, []).append(i)
         for value in self.kept:
             found.setdefault(value.memory, []).append(len(self.calls))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import guard, random
+from ..guard import owner_of
 from ..mode import changes, get_default_dtype, mode
 from ..nn.module import Module
 from ..tensor import Tensor
@@ -43,7 +44,7 @@ class Differs(Exception):
 class Program:
     """One recording as a function that is called with the leaves of the arguments, in their order.
 
-    ``call(leaves)`` returns the result, or MISS if the arguments, or something that the recording went by, are
+    ``enter(*leaves)`` returns the result, or MISS if the arguments, or something that the recording went by, are
     others. Raises Differs, with nothing changed, if that shows only in the middle.
     """
 
@@ -90,7 +91,7 @@ class Program:
     def _forget(self) -> None:
         """Let go of the arrays of the recording: all that the program needs stands in its namespace."""
         for call in (*self.recording.tape.calls, *self.plan.setup, *self.plan.calls):
-            for value in (*call.reads, *call.results, *((call.out,) if call.out else ())):
+            for value in call.touched:
                 value.forget()
         for value in (*self.recording.tape.inputs, *self.plan.replaced):
             value.forget()
@@ -154,7 +155,6 @@ class Program:
             self.namespace[self._short(value)] = value.source.fetch() if value.kind != "constant" else value.array
         exec(self._setup, self.namespace)
         exec(self._program, self.namespace)
-
         self._keep_safe()
 
     # ------------------------------------------------------------------ what an error must not change
@@ -167,9 +167,7 @@ class Program:
                 value = call.out
                 while value.source is None and value.base is not None:
                     value = value.base
-                array = value.source.fetch()
-                while isinstance(array.base, np.ndarray):
-                    array = array.base
+                array = owner_of(value.source.fetch())
                 written[id(array)] = array
         self.changing = list(written.values())
         self.copies: list[np.ndarray] = []

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import graph, random
+from ..guard import owner_of
 from ..mode import mode
 from ..op import Op
 from ..tensor import Tensor
@@ -425,7 +426,7 @@ class Recorder:
         self.tape.inputs.append(value)
         if known is None:
             self._known[id(array)] = (array, value)
-            self._memories.setdefault(id(_root(array)), (_root(array), value.memory))
+            self._memories.setdefault(id(owner_of(array)), (owner_of(array), value.memory))
         return value
 
     def _outside(self, array: np.ndarray) -> Traced:
@@ -464,7 +465,7 @@ class Recorder:
     def _memory(self, array: Any) -> Memory:
         if not isinstance(array, np.ndarray):
             return Memory("number")
-        root = _root(array)
+        root = owner_of(array)
         return self._memories.setdefault(id(root), (root, Memory("state")))[1]
 
     # ------------------------------------------------------------------ NumPy's calls
@@ -563,7 +564,7 @@ class Recorder:
             raise self.refusal(f"{call.function} gives a {type(result).__name__}", "only arrays can be written down")
         value = Value(result, Memory("made"), maker=call)
         if isinstance(result, np.ndarray):
-            root = _root(result)
+            root = owner_of(result)
             known = self._memories.get(id(root))
             if known is not None:  # a view of what is there
                 value.memory = known[1]
@@ -579,7 +580,7 @@ class Recorder:
         if memory.kind == "made" or id(memory) in self._saved:
             return
         self._saved.add(id(memory))
-        root = _root(value.array)
+        root = owner_of(value.array)
         before = root.copy()
         self._undo.append(lambda: np.copyto(root, before))
 
@@ -754,9 +755,3 @@ def _value_of(held: Any) -> Value | None:
 def _errors() -> list[tuple[str, str]]:
     """What NumPy does now about each kind of number that goes wrong."""
     return [(kind, str(value)) for kind, value in np.geterr().items()]
-
-
-def _root(array: np.ndarray) -> np.ndarray:
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array

@@ -156,6 +156,11 @@ class Call:
         return found
 
     @property
+    def touched(self) -> list[Value]:
+        """All values that it reads, makes or writes into."""
+        return [*self.reads, *self.results, *([self.out] if self.out is not None else [])]
+
+    @property
     def is_view(self) -> bool:
         """Whether it computes nothing: its result lies in the memory of its argument."""
         return self.out is None and bool(self.results) and getattr(self.result, "base", None) is not None

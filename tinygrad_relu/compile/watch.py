@@ -153,7 +153,7 @@ class Watch:
         self.modules: dict[Module, bool] = {}  # those that the names lead to, and whether they were in training mode
         self._attributes: list[tuple[Module, dict[str, Any]]] = []
         self._traits: list[tuple[Tensor, Any]] = []
-        self._hidden: list[tuple[str, np.ndarray, bytes]] = []  # arrays that nothing can stand in for, and their bytes
+        self._hidden: list[tuple[np.ndarray, bytes]] = []  # arrays that nothing can stand in for, and their bytes
         self._generators: dict[int, Any] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}  # options of optimizers, as they were
         self._schedulers: dict[int, tuple[Any, dict[str, Any]]] = {}
@@ -180,7 +180,7 @@ class Watch:
 
     def settle(self, modules: Iterable[Module], tensors: Iterable[Tensor]) -> None:
         """After a run: look at all names in the code that has run, and at these modules and tensors."""
-        known = {getattr(getattr(f, "__func__", f), "__code__", None) for f in self._functions}
+        known = {_code_of(f) for f in self._functions}
         missing = [code for code in self._codes if code not in known and code.co_name not in _INLINE]
         if missing:
             self._functions += _functions_of(missing)
@@ -188,7 +188,7 @@ class Watch:
             self.modules.setdefault(module, module.training)
         self._look()
         self._attributes = [(module, _attributes(module)) for module in self.modules]
-        self._hidden = [(name.name, name.value, name.value.tobytes()) for name in self.hidden_arrays()]
+        self._hidden = [(name.value, name.value.tobytes()) for name in self.hidden_arrays()]
         self._traits = [(t, _traits(t)) for t in dict.fromkeys([*self.tensors, *tensors])]
         self.stamp = -1
 
@@ -210,7 +210,7 @@ class Watch:
         """``, at file:line``: where the user's code speaks of the name; of "" it is the first line of the function."""
         key = name.rpartition(".")[2].partition("[")[0]
         for function in self._functions:
-            code = getattr(getattr(function, "__func__", function), "__code__", None)
+            code = _code_of(function)
             for each in _nested(code) if code is not None else ():
                 line = each.co_firstlineno
                 for instruction in dis.get_instructions(each):
@@ -233,7 +233,7 @@ class Watch:
         self.names.clear()
         codes = [*self._codes]
         for function in self._functions:
-            code = getattr(getattr(function, "__func__", function), "__code__", None)
+            code = _code_of(function)
             codes += [code] if code is not None else []
         for code in codes:
             for each in _nested(code):
@@ -259,7 +259,7 @@ class Watch:
 
     def same_hidden(self) -> bool:
         """Whether the arrays that nothing could stand in for hold what they held."""
-        return all(array.tobytes() == before for _, array, before in self._hidden)
+        return all(array.tobytes() == before for array, before in self._hidden)
 
     @property
     def has_hidden(self) -> bool:
@@ -488,6 +488,11 @@ class _Listing:
 
     def __init__(self, owner: Any):
         self.owner = owner
+
+
+def _code_of(function: Any) -> Any:
+    """The code of a function or method; None for what has none in Python."""
+    return getattr(getattr(function, "__func__", function), "__code__", None)
 
 
 def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
