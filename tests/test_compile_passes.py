@@ -225,6 +225,154 @@ def training(make_model, make_optimizer):
     return make
 
 
+def by_hand(update, make_model=lambda: nn.MLP(6, [8, 8], 3), again=lambda model: None):
+    """A training step that updates the parameters itself, one after the other."""
+
+    def make():
+        model = make_model()
+        update_all = update(list(model.parameters()))
+
+        def step(x):
+            loss = tg.cross_entropy(model(x), LABELS)
+            model.zero_grad()
+            loss.backward()
+            update_all()
+            again(model)
+            return loss, list(model.parameters()), [p.grad for p in model.parameters()]
+
+        return step
+
+    return make
+
+
+def each_parameter(change):
+    """An update that does the same to each parameter in turn."""
+
+    def update(params):
+        def update_all():
+            for p in params:
+                change(p, params)
+
+        return update_all
+
+    update.__name__ = change.__name__
+    return update
+
+
+def subtracted(p, params):
+    p.data -= 0.1 * p.grad.data
+
+
+def assigned_with_decay(p, params):
+    p.data = p.data - 0.1 * (p.grad.data + 1e-3 * p.data)
+
+
+def as_tensors(p, params):
+    with tg.no_grad():
+        p.data = (p - 0.1 * p.grad).data
+
+
+def by_sign_and_root(p, params):
+    p.data -= np.where(p.grad.data < 0, 0.2, 0.1) * np.sign(p.grad.data) * np.sqrt(np.abs(p.grad.data))
+
+
+def decay_of_weights_only(p, params):
+    p.data -= 0.1 * (p.grad.data + (1e-2 * p.data if p.ndim > 1 else 0.0))
+
+
+def scaled_by_its_norm(p, params):
+    p.data -= 0.1 * p.grad.data / (1 + np.linalg.norm(p.grad.data))
+
+
+def looking_at_the_one_before(p, params):
+    p.data -= 0.1 * p.grad.data * (1 + np.abs(params[0].data).max())
+
+
+def looking_at_the_last_one(p, params):
+    p.data -= 0.1 * p.grad.data * (1 + np.abs(params[-1].data).max())
+
+
+def twice(p, params):
+    p.data -= 0.1 * p.grad.data
+    p.data *= 0.99
+
+
+def gradient_written_over(p, params):
+    p.grad.data[...] = np.clip(p.grad.data, -0.01, 0.01)
+    p.data -= p.grad.data
+
+
+def gradient_set_to_none(p, params):
+    p.data -= 0.1 * p.grad.data
+    p.grad = None
+
+
+def gradient_replaced(p, params):
+    p.data -= 0.1 * p.grad.data
+    p.grad = p.grad * 2
+
+
+def velocities(params):
+    kept = [np.zeros_like(p.data) for p in params]
+
+    def update_all():
+        for p, v in zip(params, kept):
+            v *= 0.9
+            v += p.grad.data
+            p.data -= 0.1 * v
+
+    return update_all
+
+
+def some_parameters_only(params):
+    return each_parameter(subtracted)(params[:1] + params[3:])
+
+
+def backwards(params):
+    return each_parameter(subtracted)(params[::-1])
+
+
+def all_read_before_any_is_written(params):
+    def update_all():
+        new = [p.data - 0.1 * p.grad.data * (1 + params[0].data.ravel()[0]) for p in params]
+        for p, values in zip(params, new):
+            p.data = values
+
+    return update_all
+
+
+def another_pass(model):
+    loss = tg.mean(model(X) ** 2)
+    model.zero_grad()
+    loss.backward()
+    for p in model.parameters():
+        p.data -= 0.01 * p.grad.data
+
+
+def looking_at_the_result(model):
+    for p in model.parameters():
+        p.data = p.data * (1 + 0 * p.data.sum())
+
+
+def more_added(model):
+    tg.mean(model(X)).backward()
+
+
+class Odd(nn.Module):
+    """Parameters of odd shapes: a number, one row, one column, one without elements, one that is not used."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(2.0)
+        self.row = nn.Parameter(np.ones((1, 6), np.float32))
+        self.column = nn.Parameter(np.ones((3, 1), np.float32))
+        self.double = nn.Parameter(np.ones((6, 3)))
+        self.empty = nn.Parameter(np.ones((0, 3), np.float32))
+
+    def forward(self, x):
+        return (x * self.row * self.scale) @ self.double + self.column.T + self.empty.sum()
+
+
 def momentum(params):
     return optim.SGD(params, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
 
@@ -249,6 +397,25 @@ FUNCTIONS["huge mlp, adamw"] = training(lambda: nn.MLP(6, [20_000], 3), lambda p
 FUNCTIONS["deep network, rmsprop"] = training(
     a_deep_network, lambda params: optim.RMSprop(params, lr=0.01, momentum=0.5, centered=True)
 )
+
+UPDATES = [
+    each_parameter(change)
+    for change in (
+        subtracted, assigned_with_decay, as_tensors, by_sign_and_root, decay_of_weights_only, scaled_by_its_norm,
+        looking_at_the_one_before, looking_at_the_last_one, twice, gradient_written_over, gradient_set_to_none,
+        gradient_replaced,
+    )
+]  # fmt: skip
+for made in UPDATES:
+    FUNCTIONS[f"by hand, {made.__name__}"] = by_hand(made)
+for made in (velocities, some_parameters_only, backwards, all_read_before_any_is_written):
+    FUNCTIONS[f"by hand, {made.__name__}"] = by_hand(made)
+FUNCTIONS["by hand, two passes"] = by_hand(each_parameter(subtracted), again=another_pass)
+FUNCTIONS["by hand, more is added"] = by_hand(each_parameter(subtracted), again=more_added)
+FUNCTIONS["by hand, read again"] = by_hand(each_parameter(assigned_with_decay), again=looking_at_the_result)
+FUNCTIONS["by hand, odd shapes"] = by_hand(each_parameter(subtracted), Odd)
+FUNCTIONS["by hand, long"] = by_hand(each_parameter(assigned_with_decay), lambda: nn.MLP(6, [20_000], 3))
+FUNCTIONS["by hand, deep network"] = by_hand(each_parameter(subtracted), a_deep_network)
 
 SETS = {"all": (), "none": tuple(PASSES)}
 SETS |= {f"only {name}": tuple(other for other in PASSES if other != name) for name in PASSES}
@@ -311,6 +478,12 @@ def test_what_the_passes_save_adds_up():
         ("buffers", FUNCTIONS["mlp, momentum"], "allocations"),
         ("inplace", FUNCTIONS["mlp, momentum"], "bytes"),
         ("reuse", FUNCTIONS["mlp, momentum"], "bytes"),
+        ("updates", FUNCTIONS["by hand, subtracted"], "calls"),
+        ("updates", FUNCTIONS["by hand, assigned_with_decay"], "calls"),
+        ("updates", FUNCTIONS["by hand, as_tensors"], "calls"),
+        ("updates", FUNCTIONS["by hand, decay_of_weights_only"], "calls"),
+        ("updates", FUNCTIONS["by hand, twice"], "calls"),
+        ("updates", FUNCTIONS["by hand, long"], "calls"),
     ],
 )
 def test_each_pass_saves_what_it_is_for(name, make, size):

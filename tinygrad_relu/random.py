@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 
 from .mode import mode
 
 _generator = np.random.default_rng()
+_own: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)  # of a block in one thread
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -21,8 +26,31 @@ def manual_seed(seed: int) -> np.random.Generator:
     global _generator
     if mode.now.recorder is not None:
         raise mode.now.recorder.refusal("the random numbers start anew (tg.manual_seed)", "do it outside")
-    _generator = np.random.default_rng(seed)
-    return _generator
+    made = np.random.default_rng(seed)
+    if _own.get() is not None:
+        _own.set(made)
+    else:
+        _generator = made
+    return made
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[np.random.Generator]:
+    """Draw from a generator of its own in this block and this thread only; the package's own stays where it was.
+
+    So that networks that are trained side by side, in threads or not, get the same numbers wherever they run.
+
+    >>> with tg.random.seeded(0):
+    ...     first = nn.Linear(2, 1).weight.data
+    >>> with tg.random.seeded(0):
+    ...     print((first == nn.Linear(2, 1).weight.data).all())
+    True
+    """
+    before = _own.set(np.random.default_rng(seed))
+    try:
+        yield generator()
+    finally:
+        _own.reset(before)
 
 
 def generator(seed: int | np.random.Generator | None = None) -> np.random.Generator:
@@ -33,4 +61,5 @@ def generator(seed: int | np.random.Generator | None = None) -> np.random.Genera
     """
     if seed is not None:
         return np.random.default_rng(seed)
-    return _generator if mode.now.recorder is None else mode.now.recorder.generator(_generator)
+    now = _own.get() or _generator
+    return now if mode.now.recorder is None else mode.now.recorder.generator(now)

@@ -5,7 +5,7 @@ protocols that rules are written against. The way of a function through this pac
 
     recorder  runs it with Traced arrays and writes a tape of NumPy's calls
     recording runs it twice, since only what two runs agree on may be written down
-    plan      says where each result lies; passes make it better
+    plan      says where each result lies; passes make it better, that for updates by hand has a file of its own
     spelling  writes it as Python; program makes that a function, and an entry that checks that it is the right one
     step      is what the user holds: it finds the program for a call, or records one
     listing   is the program as a learner reads it; save writes it to a file
@@ -30,7 +30,9 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
     ``function``: any function of arrays, Tensors and numbers that computes with this package and NumPy, such as a whole
     training step (forward, ``backward()``, ``optimizer.step()``), or a model. Parameters, optimizers and statistics
     stay where they are: what is not compiled sees the new values, to the last bit those that the function itself
-    would give. Learning rates and other options of optimizers may change at any time.
+    would give. Learning rates and other options of optimizers may change at any time. Parameters that the function
+    updates itself (``p.data -= lr * p.grad.data``) are laid end to end in one vector, as an optimizer does, and are
+    updated as one, unless somebody else holds their arrays.
 
     Another program is recorded for arguments of another shape or dtype, another mode of a module, another value of a
     Python number that the function names; ``signatures`` lists them. To record, the function is run twice, and the

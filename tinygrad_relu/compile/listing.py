@@ -17,9 +17,19 @@ from ..op import registry
 from ..optim.flat import Flat
 from ..source import line_at
 from ..tensor import Tensor
-from .naming import calls_back, function_name, identifier, is_argument, module_labels, names_of, rule_of
+from .naming import (
+    calls_back,
+    function_name,
+    identifier,
+    is_argument,
+    module_labels,
+    names_of,
+    rule_of,
+    slots_of,
+)
 from .number import spelled
 from .passes import replaced_in
+from .plan import Place
 from .recording import Leaf
 from .spelling import Speller, in_silence, literal
 from .tape import Call, Decision, OpNote, Value
@@ -45,17 +55,18 @@ class Item:
     value: Any  # an array, a number or a generator of random numbers
     what: str
     spelled: str = ""  # how it is made, if that is not a matter of numbers
+    renewed: bool = False  # whether its numbers do not matter, since a call writes all of them before it reads any
 
 
 class Listing:
     """The parts of the text. ``state`` is what lives on from call to call, ``once`` what is made before the first."""
 
     def __init__(self, program: Program):
-        for _, flat in program.recording.steps:
+        for flat in (*(flat for _, flat in program.recording.steps), *program.recording.laid):
             flat.adopt()  # as the next call would, if somebody has given a parameter another array
         self.program = program
         self.names = names_of(program)
-        self.slots = {id(slot): p for _, flat in program.recording.steps for p, _, slot in flat._places}
+        self.slots = slots_of(program)
         self.inputs = [v for v in (*program.fixed, *program.varying, *program.asked) if not is_argument(v)]
         self.labels = module_labels(program)
         self.speller = Speller(program.plan, self.names, for_reading=True)
@@ -280,6 +291,7 @@ class Listing:
         once: list[Item] = []
         for value in sorted(self.inputs, key=_rank):
             item = self._item(value)
+            item.renewed = value.memory in self.program.renewed
             (once if item.spelled else state).append(item)
         arrays = [item for item in state if isinstance(item.value, np.ndarray)]
         others = [item for item in state if not isinstance(item.value, np.ndarray)]
@@ -300,6 +312,9 @@ class Listing:
             return Item(name, now, f"an option of {self._optimizer_of_group(owner)}{fixed}")
         if isinstance(owner, Module):
             return Item(name, now, f"{key} of {self.labels[id(owner)][1]}")
+        if isinstance(key, tuple) and key[0] == "vector":
+            of = "all parameters end to end" if key[1] == "data" else "their gradients, in the same order"
+            return Item(name, now, of)
         if isinstance(owner, Tensor):
             what = owner.name or "a Tensor"
             return Item(name, now, what if key == "data" else f"the gradient of {what}, to which more is added")
@@ -362,8 +377,15 @@ class _Comments:
         calls = [each for each, _ in listing.body if isinstance(each, Call)]
         self.back = calls_back(calls)
         self.learned = {call.origin.op for call in calls if call.origin.backward}
+        # What stands behind the backward pass is the update, if no optimizer makes one.
+        self.between = _BETWEEN if listing.program.recording.steps or not self._updates(calls) else "update"
         self.flat: Any = None
         self.remarks = _remarks(calls)
+
+    def _updates(self, calls: list[Call]) -> bool:
+        written = [call.out for call in calls if call.out is not None]
+        written += [home.value for home in self.listing.program.plan.homes.values() if isinstance(home, Place)]
+        return any(isinstance(v.source.owner, Tensor) for v in written if v.source is not None)
 
     def before(self, call: Call) -> list[str]:
         """What stands before the call; nothing if it goes on with the same op."""
@@ -391,7 +413,7 @@ class _Comments:
         if call.origin.part == "step":
             return "update"
         if self.part in ("backward", "update") and call.origin.op not in self.learned:
-            return self.part if self.part == "update" else _BETWEEN
+            return self.part if self.part == "update" else self.between
         return self.part if self.part == _BETWEEN else "forward"
 
     def _users_line(self, call: Call) -> list[str]:
@@ -515,9 +537,9 @@ def _structured(structure: Any, texts: list[str]) -> str:
 
 
 def _rank(value: Value) -> int:
-    """Options of an optimizer stand in its own order, behind all else."""
+    """The vector of all parameters stands first, options of an optimizer in its own order, behind all else."""
     if value.source is None or not isinstance(value.source.owner, dict):
-        return 0
+        return -1 if value.source is not None and value.source.key == ("vector", "data") else 0
     key = value.source.key
     return 1 + list(value.source.owner).index(key if isinstance(key, str) else key[0])
 

@@ -28,7 +28,16 @@ from .tape import Call, OpNote, Value, values_in
 if TYPE_CHECKING:
     from .program import Program
 
-__all__ = ["calls_back", "function_name", "identifier", "is_argument", "module_labels", "names_of", "rule_of"]
+__all__ = [
+    "calls_back",
+    "function_name",
+    "identifier",
+    "is_argument",
+    "module_labels",
+    "names_of",
+    "rule_of",
+    "slots_of",
+]
 
 _LONGEST = 30
 _RESERVED = {*keyword.kwlist, *dir(builtins), "np", "io", "json", "base64", "Differs", "expect", "saved", "load_saved"}
@@ -111,6 +120,13 @@ def _roots(modules: list[Module]) -> list[Module]:
     return [module for module in modules if id(module) not in inside]
 
 
+def slots_of(program: Program) -> dict[int, Any]:
+    """The parameters, by the ids of the arrays where their gradients belong."""
+    tensors = dict.fromkeys((*program.recording.tensors, *program.recording.grad_tensors))
+    found = [(getattr(t, "_slot", None), t) for t in tensors]
+    return {id(slot): t for slot, t in found if slot is not None}
+
+
 class _Names:
     """Finds a name for each value: what it would like to be called first, then what is still free."""
 
@@ -121,7 +137,7 @@ class _Names:
         self.labels = module_labels(program)
         self.tensors = self._tensors()
         self.flats = list({id(flat): flat for _, flat in program.recording.steps}.values())
-        self.slots = {id(slot): p for flat in self.flats for p, _, slot in flat._places}
+        self.slots = slots_of(program)
         self.calls = [*self.plan.setup, *self.plan.calls]
         self.users = self._users()
         self.outputs, self.places = self._outputs()
@@ -250,6 +266,8 @@ class _Names:
         source = value.source
         assert source is not None
         owner, key = source.owner, source.key
+        if isinstance(key, tuple) and key[0] == "vector":
+            return source.name
         if isinstance(owner, Tensor):
             name = self._tensor_name(owner)
             return name if key == "data" else f"grad_{name}"

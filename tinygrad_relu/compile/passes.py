@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Block, Buffer, Place, Plan, Saving, is_elementwise, replaced_in, takes_out
+from .plan import Block, Buffer, Place, Plan, Saving, is_elementwise, key_of, replaced_in, takes_out
 from .tape import Call, Memory, Value, values_in
+from .updates import updates
 
 __all__ = ["PASSES", "improve"]
 
@@ -47,7 +48,7 @@ def common(plan: Plan) -> None:
         if call.function.startswith("rng.") or any(v.memory in written and v.kind == "made" for v in call.results):
             continue
         written_before = tuple(versions.get(v.memory, 0) for v in call.reads)
-        key = (call.function, _key(call.arguments), _key(call.options), call.errors, written_before)
+        key = (call.function, key_of(call.arguments), key_of(call.options), call.errors, written_before)
         first = seen.setdefault(key, call)
         if first is not call:
             same.update(zip(call.results, first.results))
@@ -75,7 +76,8 @@ def destinations(plan: Plan) -> None:
         start = makers.get(value)
         if start is None or not takes_out(plan.calls[start]) or not _fits(value, target, transposed):
             continue
-        if any(_touches(other, target) for other in plan.calls[start:i]):
+        first = start + _works_in_place(plan.calls[start], target)
+        if any(_touches(other, target) for other in plan.calls[first:i]):
             continue
         last = max(uses[value.memory])
         if any(_overlap(other.out, target) for other in plan.calls[i + 1 : last + 1]):
@@ -83,6 +85,12 @@ def destinations(plan: Plan) -> None:
         plan.homes[value.memory] = Place(target, transposed)
         copied.add(i)
     plan.remove(copied)
+
+
+def _works_in_place(call: Call, target: Value) -> bool:
+    """Whether the call can write its result over the target although it reads it: element by element."""
+    read = [v for v in call.reads if _overlap(v, target)]
+    return is_elementwise(call) and call.function != "np.where" and all(v is target for v in read)
 
 
 def _fits(value: Value, target: Value, transposed: bool) -> bool:
@@ -147,21 +155,32 @@ def _as_array(x: Any, dtype: np.dtype, made: dict[Any, Value]) -> Any:
 def copies(plan: Plan) -> None:
     """A copy that nobody writes into is not made, if the original stays as it is: both are the same."""
     written = _written(plan)
+    uses = plan.uses()
     same: dict[Value, Value] = {}
     useless = set()
     for i, call in enumerate(plan.calls):
         _replace(call, same)
-        if call.function not in (".copy", "np.copy") or not isinstance(call.arguments[0], Value) or call.options:
+        if not _is_copy(call) or call.result.memory in written:
             continue
         original, copy = call.arguments[0], call.result
-        kept = copy.memory in written or original.memory in written or copy in plan.kept
-        if original.is_array and not kept and copy.layout == original.layout:
+        later = plan.calls[i + 1 : max(uses[copy.memory])]
+        if copy.layout == original.layout and not any(_overlap(other.out, original) for other in later):
             same[copy] = original
             useless.add(i)
+    plan.kept = [same.get(v, v) for v in plan.kept]  # what is returned is copied at the end, if it lies where it stays
     plan.replaced = {old: same.get(new, new) for old, new in plan.replaced.items()} | same
     for decision in plan.decisions:
         decision.expression = replaced_in(decision.expression, same)
     plan.remove(useless)
+
+
+def _is_copy(call: Call) -> bool:
+    original = call.arguments[0] if call.arguments else None
+    if not isinstance(original, Value) or not original.is_array or call.options:
+        return False
+    if call.function == ".astype":
+        return len(call.arguments) == 2 and np.dtype(call.arguments[1]) == original.array.dtype
+    return call.function in (".copy", "np.copy") and len(call.arguments) == 1
 
 
 def _as_changing_array(x: Any, dtype: np.dtype, made: dict[Any, Value]) -> Any:
@@ -169,7 +188,7 @@ def _as_changing_array(x: Any, dtype: np.dtype, made: dict[Any, Value]) -> Any:
     known = all(v.source is not None for v in values_in(x.expression))
     if not known or type(x.value) is not float or not np.isfinite(np.array(x.value, dtype)):
         return x
-    key = _key(x), dtype
+    key = key_of(x), dtype
     if key not in made:
         made[key] = Value(np.array(x.value, dtype), Memory("constant"), hint="number", formula=x.expression)
     return made[key]
@@ -180,14 +199,7 @@ def masks(plan: Plan) -> None:
 
     NumPy decides element by element, and a processor that guesses wrong half the time takes ten times as long.
     """
-    calls: list[Call] = []
-    moved = [0]
-    for call in plan.calls:
-        calls += _by_bits(plan, call) if _zeroes_where(call) else [call]
-        moved.append(len(calls))
-    for decision in plan.decisions:
-        decision.after = moved[decision.after]
-    plan.calls = calls
+    plan.replace({i: _by_bits(plan, call) for i, call in enumerate(plan.calls) if _zeroes_where(call)})
 
 
 _LARGE = 2048
@@ -386,19 +398,6 @@ def _written(plan: Plan) -> set[Memory]:
     return {memory for call in plan.calls for memory in _writes(call)}
 
 
-def _key(thing: Any) -> Any:
-    """Arguments as something that is equal for equal calls; 1, 1.0 and True are different arguments."""
-    if isinstance(thing, (tuple, list)):
-        return type(thing).__name__, tuple(_key(item) for item in thing)
-    if isinstance(thing, dict):
-        return tuple((name, _key(value)) for name, value in thing.items())
-    if isinstance(thing, slice):
-        return "slice", _key((thing.start, thing.stop, thing.step))
-    if hasattr(thing, "expression"):
-        return "number", _key(thing.expression)
-    return (thing,) if isinstance(thing, Value) else (type(thing).__name__, repr(thing))
-
-
 def _replace(call: Call, same: dict[Value, Value]) -> None:
     if same:
         call.arguments = replaced_in(call.arguments, same)
@@ -413,10 +412,10 @@ def _replace(call: Call, same: dict[Value, Value]) -> None:
             call.out = same.get(call.out, call.out)
 
 
-PASSES: dict[str, Callable[[Plan], None]] = {
-    each.__name__: each
-    for each in (constants, common, copies, masks, numbers, destinations, dead, views, buffers, inplace, blocks, reuse)
-}
+_IN_ORDER = (
+    constants, common, copies, updates, masks, numbers, destinations, dead, views, buffers, inplace, blocks, reuse,
+)  # fmt: skip
+PASSES: dict[str, Callable[[Plan], None]] = {each.__name__: each for each in _IN_ORDER}
 
 
 def improve(plan: Plan, without: Collection[str] = ()) -> None:

@@ -7,10 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import owner_of
 from .number import Expression
-from .tape import Call, Decision, Memory, Tape, Value
+from .tape import Call, Decision, Memory, Tape, Value, values_in
 
-__all__ = ["Block", "Buffer", "Place", "Plan", "Saving", "is_elementwise", "replaced_in", "takes_out"]
+__all__ = [
+    "Block",
+    "Buffer",
+    "Place",
+    "Plan",
+    "Saving",
+    "Vector",
+    "is_elementwise",
+    "key_of",
+    "replaced_in",
+    "takes_out",
+]
 
 
 @dataclass(eq=False)
@@ -41,6 +53,26 @@ class Block:
     storages: list[Any]  # the Values and Buffers that are cut into pieces
 
 
+@dataclass(eq=False)
+class Vector:
+    """A vector in the place of its parts: it stands for them as long as they lie in it."""
+
+    whole: Value
+    parts: list[tuple[Value, int]]  # and where each begins, in bytes
+
+    def is_whole(self) -> bool:
+        """Whether all parts lie where they lay."""
+        vector = self.whole.source.fetch()
+        return all(_offset(part.source.fetch(), vector) == start for part, start in self.parts)
+
+
+def _offset(part: np.ndarray, vector: np.ndarray) -> int | None:
+    """Where a part begins in its vector, in bytes; None if it is none of it."""
+    if owner_of(part) is not vector:
+        return None
+    return _address(part) - _address(vector)
+
+
 @dataclass
 class Saving:
     """What one pass has saved."""
@@ -68,6 +100,7 @@ class Plan:
     homes: dict[Memory, Any] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     numbers: list[Value] = field(default_factory=list)  # Python numbers that have been made arrays
+    vectors: list[Vector] = field(default_factory=list)  # in which parameters lie that are updated as one
     replaced: dict[Value, Value] = field(default_factory=dict)  # what another value is in the place of
     without: frozenset[str] = frozenset()  # the passes that were left out
     savings: list[Saving] = field(default_factory=list)
@@ -92,27 +125,60 @@ class Plan:
         return sum(not call.is_view for call in self.calls), len(anew), len(self.buffers), nbytes
 
     def uses(self) -> dict[Memory, list[int]]:
-        """At which calls each memory is read or written; what is kept is used behind the last one."""
+        """At which calls, or behind which, each memory is read or written; what is kept is used behind the last one."""
         found: dict[Memory, list[int]] = {}
         for i, call in enumerate(self.calls):
             for value in call.touched:
                 found.setdefault(value.memory, []).append(i)
+        for decision in self.decisions:
+            for value in values_in(decision.expression):
+                found.setdefault(value.memory, []).append(max(decision.after - 1, 0))
         for value in self.kept:
             found.setdefault(value.memory, []).append(len(self.calls))
         return found
+
+    def renewed(self) -> set[Memory]:
+        """The state whose numbers before a call do not matter: all that is read of it has been written in the call."""
+        written: dict[Memory, np.ndarray] = {}  # for each byte, whether it has been
+        old: set[Memory] = {v.memory for d in self.decisions for v in values_in(d.expression)}
+        for call in self.calls:
+            if call.is_view:
+                continue
+            target = self._target(call)
+            read = list(values_in(call.arguments[1:])) if call.function in ("[]=", "np.copyto") else call.reads
+            old.update(v.memory for v in read if not _bytes(v, written).all())
+            if target is None:
+                continue
+            if call.out is not None and not overwrites(call):
+                old.add(target.memory)
+            elif _bytes(target, written).size == target.array.nbytes:  # without gaps
+                _bytes(target, written)[...] = True
+        old.update(v.memory for v in self.kept if not _bytes(v, written).all())
+        return {memory for memory in written if memory.kind == "state"} - old
+
+    def _target(self, call: Call) -> Value | None:
+        """The array that is there and that the call writes into, if there is one."""
+        home = self.homes.get(call.result.memory) if call.out is None and call.result is not None else None
+        return home.value if isinstance(home, Place) else call.out
 
     def is_fresh(self, value: Value) -> bool:
         """Whether a call makes the array anew, in memory that nothing else in the program knows yet."""
         return value.is_array and value.kind == "made" and value.base is None
 
-    def remove(self, dead: set[int]) -> None:
-        """Take out the calls at these places; decisions keep theirs."""
-        before = [0]
-        for i in range(len(self.calls)):
-            before.append(before[-1] + (i in dead))
+    def replace(self, new: dict[int, list[Call]]) -> None:
+        """Put other calls, or none, in the place of those at these places; decisions keep theirs."""
+        calls: list[Call] = []
+        moved = [0]
+        for i, call in enumerate(self.calls):
+            calls += new.get(i, [call])
+            moved.append(len(calls))
         for decision in self.decisions:
-            decision.after -= before[decision.after]
-        self.calls = [call for i, call in enumerate(self.calls) if i not in dead]
+            decision.after = moved[decision.after]
+        self.calls = calls
+
+    def remove(self, dead: set[int]) -> None:
+        """Take out the calls at these places."""
+        self.replace({i: [] for i in dead})
 
 
 def _name_each_result(plan: Plan) -> None:
@@ -133,6 +199,29 @@ def _name_each_result(plan: Plan) -> None:
         renamed[target] = result
     plan.kept[:] = [renamed.get(v, v) for v in plan.kept]
     plan.replaced.update(renamed)
+
+
+def overwrites(call: Call) -> bool:
+    """Whether the call writes all of an array, and nothing that is there shows in it: ``target[...] = value``."""
+    if call.function == "[]=":
+        return call.arguments[1] is Ellipsis
+    if call.function == "np.copyto":
+        return len(call.arguments) == 2 and not call.options
+    return _writes_all(call)
+
+
+def _bytes(value: Value, known: dict[Memory, np.ndarray]) -> np.ndarray:
+    """The part of the notes about its memory, a byte for each, that belongs to the value."""
+    if value.kind != "state" or not value.is_array:
+        return np.ones(0, bool)
+    owner = owner_of(value.array)
+    notes = known.setdefault(value.memory, np.zeros(owner.nbytes, bool))
+    start, stop = (bound - _address(owner) for bound in np.lib.array_utils.byte_bounds(value.array))
+    return notes[start:stop]
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def _is_workspace(value: Value) -> bool:
@@ -161,6 +250,19 @@ def replaced_in(thing: Any, same: dict[Value, Value]) -> Any:
     if hasattr(thing, "expression"):
         return Expression(thing.value, replaced_in(thing.expression, same))
     return thing
+
+
+def key_of(thing: Any) -> Any:
+    """Arguments as something that is equal for equal calls; 1, 1.0 and True are different arguments."""
+    if isinstance(thing, (tuple, list)):
+        return type(thing).__name__, tuple(key_of(item) for item in thing)
+    if isinstance(thing, dict):
+        return tuple((name, key_of(value)) for name, value in thing.items())
+    if isinstance(thing, slice):
+        return "slice", key_of((thing.start, thing.stop, thing.step))
+    if hasattr(thing, "expression"):
+        return "number", key_of(thing.expression)
+    return (thing,) if isinstance(thing, Value) else (type(thing).__name__, repr(thing))
 
 
 def takes_out(call: Call) -> bool:

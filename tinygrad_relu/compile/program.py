@@ -59,6 +59,7 @@ class Program:
         kept += [value for _, value in recording.outputs if value is not None]
         self.plan = Plan.of(recording.tape, kept)
         improve(self.plan, without)
+        self.renewed = self.plan.renewed()
         plain = structure[0] == tuple(Leaf(i) for i in range(len(leaves))) and not structure[1]
         self.takes = len(leaves) if plain else -1  # how many arguments, if all are given by place and as they are
         self.signature = _signature(leaves, names, recording.modules)
@@ -205,6 +206,12 @@ class Program:
             if any(p._data.dtype != values.dtype for p, values, _ in flat._places):
                 return False
             flat.adopt()
+        for flat in self.recording.laid:
+            if any(t._data.dtype != values.dtype or t._data.shape != values.shape for t, values, _ in flat._places):
+                return False
+            flat.adopt()
+        if not all(vector.is_whole() for vector in self.plan.vectors):
+            return False
         for value in self.fixed:
             if value.kind == "constant":
                 continue
@@ -351,7 +358,8 @@ class _EntryWriter:
         self._miss_if(f"{record} or get_default_dtype() is not {self._named(get_default_dtype())}")
         self._check_names()
         moved = []
-        for value in self.program.fixed:
+        parts = [part for vector in self.program.plan.vectors for part, _ in vector.parts]
+        for value in dict.fromkeys((*self.program.fixed, *parts)):
             owner, key = value.source.owner, value.source.key
             if key == "data":
                 moved.append(f"{self._named(owner)}._data is not {self._named(value.source.fetch())}")

@@ -26,6 +26,7 @@ from .origins import kind_of, line_of
 from .standins import recorded_class
 from .tape import Call, Decision, Memory, OpNote, Origin, Source, Tape, Value, values_in
 from .traced import Traced, plain
+from .updates import is_shared
 
 __all__ = ["CannotCompile", "Recorder"]
 
@@ -64,6 +65,8 @@ class Recorder:
         self._sources: dict[tuple[int, Any], Value] = {}
         self._swapped: list[tuple[Any, str, Any]] = []  # what to put back: object, attribute, value
         self._assigned: dict[int, tuple[Tensor, Traced]] = {}  # Tensors that were given another array, and their own
+        self.assigned: dict[int, Tensor] = {}  # all whose elements became others, by their id
+        self.shared: set[int] = set()  # ids of Tensors whose array somebody else holds too
         self._memories_before: list[tuple[Any, set[str]]] = []
         self._groups: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = []
         self._named: list[tuple[Any, Traced]] = []  # names in the user's program where Traced arrays stand
@@ -126,13 +129,25 @@ class Recorder:
         """What the run has left in attributes: gradients, and buffers of modules."""
         found: list[tuple[Source, Value | None]] = []
         for t in self._grads.values():
-            found.append((_grad_source(t), _value_of(t._grad)))
+            found.append((_grad_source(t), self._in_its_place(t, _value_of(t._grad))))
         for module, name in self._buffers:
             value = _value_of(vars(module)[name])
             source = _buffer_source(module, name)
             if value is not self._sources.get(_key(source)):
                 found.append((source, value))
         return found
+
+    def _in_its_place(self, t: Any, value: Value | None) -> Value | None:
+        """A gradient that was read, and so copied, is the same as the one that stands in its place."""
+        slot = getattr(t, "_slot", None)
+        copy = value.maker if value is not None and slot is not None else None
+        if copy is None or copy.function != "np.copy" or copy.result.memory.written:
+            return value
+        original = copy.arguments[0]
+        later = self.tape.calls[self.tape.calls.index(copy) + 1 :]
+        written = [call.out.array for call in later if call.out is not None and call.out.memory is original.memory]
+        same = original.array is slot and not any(np.may_share_memory(each, slot) for each in written)
+        return original if same else value
 
     def grad_conditions(self) -> list[tuple[Any, bool]]:
         """The tensors that the run asked whether they have a gradient, and the answer at the start."""
@@ -199,9 +214,11 @@ class Recorder:
 
     def tensor(self, t: Tensor) -> None:
         """Let the Tensor hold a Traced array until the run is over."""
-        data = t._data
-        if isinstance(data, Traced):
+        if isinstance(t._data, Traced):
             return
+        if is_shared(t):
+            self.shared.add(id(t))
+        data = t._data
         if not isinstance(data, np.ndarray):
             t._data = data = np.asarray(data)  # a number has no memory to live on in
         value = self._given(Source(t, "data", lambda: t._data, name=t.name or ""), data)
@@ -303,6 +320,7 @@ class Recorder:
         home = t._data
         t._data = np.copy(value).astype(t.dtype)
         self._assigned.setdefault(id(t), (t, home))
+        self.assigned[id(t)] = t
 
     def write_assigned(self) -> None:
         """Write what was assigned to Tensors into their memory: who held the old array has seen the old numbers."""
@@ -532,6 +550,9 @@ class Recorder:
         kept = {key: value for key, value in options.items() if key != "out"}
         arguments, named = self._values(args), self._values(kept)
         self._save(target.value)
+        source = target.value.source
+        if source is not None and source.key == "data":
+            self.assigned[id(source.owner)] = source.owner
         function(*plain(args), **plain(options))
         target.value.memory.written = True
         call = Call(name, arguments, named, out=target.value, origin=origin, errors=self._changed_errors())

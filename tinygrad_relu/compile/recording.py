@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from ..optim.flat import Flat
 from ..tensor import Tensor
 from .number import Expression, Number
 from .origins import line_of
 from .recorder import CannotCompile, Recorder
 from .tape import Call, Memory, Source, Tape, Value
 from .traced import Traced
+from .updates import lay
 from .watch import Watch
 
 __all__ = ["Leaf", "Recording", "flatten", "record", "unflatten"]
@@ -48,6 +50,7 @@ class Recording:
     buffers: list[tuple[Any, str]]
     draws: bool
     modes: dict[Any, bool] = field(default_factory=dict)  # the modules that the function puts into another mode
+    laid: list[Flat] = field(default_factory=list)  # the parameters that were laid end to end for it
 
 
 def flatten(thing: Any, leaves: list[Any]) -> Any:
@@ -73,9 +76,17 @@ def unflatten(structure: Any, leaves: list[Any]) -> Any:
 
 
 def record(
-    function: Callable[..., Any], structure: Any, leaves: list[Any], names: list[str], watch: Watch, keep: bool = True
+    function: Callable[..., Any],
+    structure: Any,
+    leaves: list[Any],
+    names: list[str],
+    watch: Watch,
+    keep: bool = True,
+    together: bool = True,
 ) -> tuple[Any, Recording]:
     """Run the function until two runs agree: what it returns, and the recording; undone too unless ``keep`` is set.
+
+    ``together``: parameters that it updates itself are laid end to end, so that they can be updated as one.
 
     Raises CannotCompile if they never do, or if something in it cannot be repeated; the state is then as before.
     """
@@ -83,6 +94,7 @@ def record(
     difference = "nothing was recorded"
     known = dict(watch.tensors)
     modes = watch.modes()
+    laid: list[Flat] | None = None if together else []
     for _ in range(_RUNS):
         recorder = Recorder()
         try:
@@ -95,6 +107,7 @@ def record(
                     _refuse_chance(watch)
                     _refuse_changes(watch)
                     _refuse_escapes(recorder)
+                    recording.laid = laid or []
                     recording.modes = {m: now for m, now in watch.modes().items() if now is not modes.get(m, now)}
                     if not keep:
                         recorder.undo(forget_memories=False)
@@ -104,6 +117,7 @@ def record(
             _refuse_escapes(recorder)
             watch.settle(recording.modules, recording.tensors)
             _refuse_chance(watch)
+            moving = [t for key, t in recorder.assigned.items() if key not in recorder.shared]
         except BaseException:
             recorder.undo()
             watch.set_modes(modes)
@@ -111,6 +125,9 @@ def record(
             _let_go(recorder)
             raise
         recorder.undo()
+        if laid is None:
+            laid = lay(moving)
+            recorder.unsettled |= bool(laid)
         modes = {**watch.modes(), **modes}
         watch.set_modes(modes)
         known.update(dict.fromkeys(recorder.tensors))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..serialize import replacing
 from .listing import WIDTH, Item, Listing
-from .spelling import literal
+from .spelling import literal, zeros
 
 if TYPE_CHECKING:
     from .program import Program
@@ -90,7 +90,7 @@ def _assigned(item: Item) -> str:
     if item.spelled:
         text = item.spelled
     elif isinstance(item.value, np.ndarray):
-        text = f'saved["{item.name}"]'
+        text = zeros(item.value) if item.renewed else f'saved["{item.name}"]'
     elif isinstance(item.value, np.random.Generator):
         kind = type(item.value.bit_generator).__name__
         text = f"np.random.Generator(np.random.{kind}())\n{item.name}.bit_generator.state = "
@@ -103,7 +103,8 @@ def _assigned(item: Item) -> str:
 
 def _data(state: list[Item]) -> list[str]:
     """The numbers as comments."""
-    arrays = {item.name: _stored(item.value) for item in state if not item.spelled and _is_stored(item.value)}
+    kept = [item for item in state if not item.spelled and not item.renewed]
+    arrays = {item.name: _stored(item.value) for item in kept if _is_stored(item.value)}
     file = io.BytesIO()
     np.savez(file, **arrays)
     text = base64.b64encode(file.getvalue()).decode()

@@ -11,7 +11,7 @@ from .number import spelled
 from .plan import Block, Buffer, Place, Plan
 from .tape import Call, Decision, Value, values_in
 
-__all__ = ["Speller", "in_silence"]
+__all__ = ["Speller", "in_silence", "literal", "zeros"]
 
 _PIECE = 65536
 
@@ -314,10 +314,15 @@ def literal(thing: Any) -> str:
     return "..." if thing is Ellipsis else repr(thing)
 
 
-def _allocated(layout: tuple[Any, ...]) -> str:
+def zeros(array: np.ndarray) -> str:
+    """An array of the same layout, full of zeros."""
+    return _allocated((array.shape, array.dtype, array.strides), "zeros")
+
+
+def _allocated(layout: tuple[Any, ...], how: str = "empty") -> str:
     shape, dtype, strides = layout
     order, in_memory = _memory_order(shape, strides)
-    return f"np.empty({in_memory}, {_dtype(dtype)}){_transposed(order)}"
+    return f"np.{how}({in_memory}, {_dtype(dtype)}){_transposed(order)}"
 
 
 def _carved(memory: str, array: np.ndarray) -> str:

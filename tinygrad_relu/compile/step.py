@@ -146,7 +146,8 @@ class CompiledFunction:
         names = _names(self.function, structure, leaves)
         for name, leaf in zip(names, leaves):
             watch.add_argument(name, leaf)
-        result, recording = record(self.function, structure, leaves, names, watch, keep)
+        together = "updates" not in self.without
+        result, recording = record(self.function, structure, leaves, names, watch, keep, together)
         program = Program(recording, structure, leaves, names, watch, self.without)
         self.programs.insert(0, program)
         self._newest_plain = program if program.takes >= 0 else None
