@@ -3,12 +3,17 @@
 One call of an ordinary function is recorded: not its ops, but the calls of NumPy in them, caught through the dispatch
 protocols that rules are written against. The way of a function through this package:
 
-    recorder  runs it with Traced arrays and writes a tape of NumPy's calls
     recording runs it twice, since only what two runs agree on may be written down
+    recorder  is one run: the package tells it of modules, gradients (gradients) and steps (optimizers)
+    calls     has Traced arrays stand in for plain ones, and writes a tape of NumPy's calls; values knows which array is
+              which on it, undo the way back, asker whose line asks, and the error for what no program can repeat
+    watch     remembers what else the function went by: user_code is what has run, walk goes from name to name in it,
+              watched is one such name, chance looks after generators of random numbers
     plan      says where each result lies; passes make it better, that for updates by hand has a file of its own
     spelling  writes it as Python; program makes that a function, and an entry that checks that it is the right one
     step      is what the user holds: it finds the program for a call, or records one
-    listing   is the program as a learner reads it; save writes it to a file
+    listing   is the program as a learner reads it: items are what it begins with (array_words), comments stand above
+              its calls, lines lays all of it out; save writes it to a file
 """
 
 from __future__ import annotations

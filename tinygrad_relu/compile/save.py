@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..serialize import replacing
-from .listing import WIDTH, Item, Listing
+from .items import Item
+from .lines import WIDTH
+from .listing import Listing
 from .spelling import literal, zeros
 
 if TYPE_CHECKING:

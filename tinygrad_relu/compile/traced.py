@@ -19,7 +19,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
-    from .recorder import Recorder
+    from .calls import CallRecorder
     from .tape import Value
 
 __all__ = ["Traced", "plain"]
@@ -40,7 +40,7 @@ class Traced(NDArrayOperatorsMixin):
     # isinstance(x, np.ndarray) is true in the user's code, as of the array itself
     __class__: Any = property(lambda self: _class_told(self, sys._getframe(1).f_code.co_filename))
 
-    def __init__(self, recorder: Recorder, value: Value):
+    def __init__(self, recorder: CallRecorder, value: Value):
         self.recorder = recorder
         self.value = value
         self.array = value.array
