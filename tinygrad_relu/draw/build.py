@@ -10,6 +10,7 @@ import numpy as np
 from ..activity import dead_in_batch
 from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
+from ..source import Line
 from ..words import described, in_full, norm, number, option, percent
 from .fold import Fold, folds
 from .frames import Frames
@@ -175,12 +176,17 @@ def _op_box(step: Step, cluster: str) -> Box:
         lines.append(f"{len(dead)} of {step.result.array[0].size} units dead")
     tooltip = [", ".join([op.name, *options]), step.formula]
     if step.line:
-        tooltip += [f"{step.line.file}:{step.line.number}", step.line.text]
+        tooltip += [_place(step.line), step.line.text]
     tooltip += [f"saved {name}:\n{in_full(array)}" for name, array in saved_arrays(op).items()]
     if dead:
         tooltip.append(f"units that are silent on every row, and learn nothing: {', '.join(map(str, dead))}")
     link = step.line.url if step.line else ""
     return Box(step.id, "op", lines, "\n".join(tooltip), link, cluster, tuple(marks))
+
+
+def _place(line: Line) -> str:
+    """Where the line stands; of a cell of a notebook, whose file is a number that nobody knows, only that."""
+    return f"{line.file}:{line.number}" if line.url else str(line)
 
 
 def _is_chosen(step: Step, name: str, value: Any) -> bool:
@@ -212,7 +218,7 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     tooltip = [*lines, "ops: " + ", ".join(shown)] + ([f"parameters: {', '.join(names[:20])}"] if names else [])
     line = unit.steps[0].line
     if line:
-        tooltip += [f"{line.file}:{line.number}", line.text]
+        tooltip += [_place(line), line.text]
     return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("dead",) * bool(dead))
 
 

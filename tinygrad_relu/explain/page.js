@@ -761,7 +761,7 @@ function stageSize() {
 function renderStage() {
   const drawing = chosenDrawing();
   const index = drawings.indexOf(drawing);
-  if (changed("stage", state.step, state.language, isHidden(), index)) {
+  if (changed("stage", state.step, state.language, isHidden(), index, stageSize().width > 1)) {
     for (const { holder } of drawings) holder.hidden = holder !== drawing.holder;
     const now = situationAt(state.step);
     const current = currentParts();
@@ -829,8 +829,8 @@ const lines = new WeakMap();
 
 /** The first of the texts that the box has room for. */
 function write(line, group, texts) {
-  if (!changed(line, texts)) return;
-  const room = shapeOf(group).getBBox().width - 20;
+  const room = shapeOf(group).getBBox().width - 20; // 0 - 20 before the page has a size, as in a frame that loads early
+  if (!changed(line, texts, room)) return;
   for (const candidate of texts) {
     line.textContent = candidate;
     if (line.getComputedTextLength() <= room) return;
