@@ -9,6 +9,7 @@ from test_compile import X, Y, bits, check_same, plainly
 
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, nn, optim
+from tinygrad_relu.compile import CannotCompile
 
 SCENARIOS = []
 
@@ -277,6 +278,292 @@ def without_the_pass(wrap):
     world = World(wrap if wrap is plainly else lambda step: tg.compile(step, without=["updates"]))
     arrays = [p.data for p in world.model.parameters()]
     return world.train(), all(p.data is a for p, a in zip(world.model.parameters(), arrays)), world.state()
+
+
+def small_pair():
+    return nn.Parameter(np.ones((2, 2), np.float32)), nn.Parameter(np.ones((2, 2), np.float32))
+
+
+def descent(wrap, *params):
+    """A step on a loss of all these parameters, which updates each by itself."""
+
+    def step(x):
+        loss = sum(((p * x) ** 2).sum() for p in params)
+        for p in params:
+            p.grad = None
+        loss.backward()
+        for p in params:
+            p.data -= 0.01 * p.grad.data
+        return loss
+
+    return wrap(step)
+
+
+def calls(step, count=4, shape=(2, 2)):
+    return [step(np.random.default_rng(i).normal(size=shape).astype(np.float32)) for i in range(count)]
+
+
+@scenario
+def a_target_network_follows(wrap):
+    params, targets = small_pair(), small_pair()
+
+    def step(x):
+        for p in params:
+            p.data -= x
+        for p, q in zip(params, targets):
+            q.data[...] = 0.9 * q.data + 0.1 * p.data
+
+    return calls(wrap(step)), params, targets
+
+
+@scenario
+def a_view_is_written_over(wrap):
+    p = nn.Parameter(np.ones((4, 2), np.float32))
+
+    def step(x):
+        rows = p.data[1:3]
+        rows[...] = rows * x
+
+    return calls(wrap(step)), p
+
+
+@scenario
+def a_gradient_is_replaced_in_its_place(wrap):
+    p = nn.Parameter(np.ones((2, 2), np.float32))
+
+    def step(x):
+        p.grad = None
+        (p * x).sum().backward()
+        p.grad.data[...] = np.sign(p.grad.data)
+
+    return calls(wrap(step)), p.grad
+
+
+@scenario
+def momentum_in_the_gradient(wrap):
+    p = nn.Parameter(np.ones((2, 2), np.float32))
+
+    def step(x):
+        (p * x).sum().backward()
+        p.data -= 0.1 * p.grad.data
+        p.grad.data *= 0.9
+
+    return calls(wrap(step)), p, p.grad
+
+
+@scenario
+def a_result_is_written_over_a_gradient(wrap):
+    p, target = small_pair()[0], np.full((2, 2), 2, np.float32)
+
+    def step(x):
+        p.grad = None
+        (p * x).sum().backward()
+        np.subtract(p.data, target, out=p.grad.data)
+
+    return calls(wrap(step)), p.grad
+
+
+@scenario
+def weights_are_clipped_in_place(wrap):
+    p, q = small_pair()
+
+    def step(x):
+        p.data += x
+        np.clip(p.data, -0.1, 0.1, out=p.data)
+        q.data -= x
+        q.data.clip(-0.1, 0.1, out=q.data)
+        q.data = q.data * 0.5 + x
+        np.minimum(q.data, 0.1, out=q.data)
+        return p.data * 1, q.data * 1
+
+    return calls(wrap(step)), p, q
+
+
+@scenario
+def results_that_cast_and_broadcast(wrap):
+    def step(x):
+        y, z = x * 2, x * 3
+        y += x.astype(np.float64)
+        np.multiply(x[:1], 3.0, out=z)
+        return y, z
+
+    return calls(wrap(step))
+
+
+@scenario
+def the_order_in_memory_is_that_of_eager(wrap):
+    """Sums are taken in the order in which the elements lie, so that another one shows in the last bits."""
+    rng = np.random.default_rng(0)
+    w, b = (nn.Parameter(rng.normal(size=size).astype(np.float32)) for size in ((31, 57), 31))
+    layer = nn.Linear(57, 31, bias=False)
+
+    def step(x):
+        loss = ((x @ w.T + b) ** 2).mean() + (layer(x) ** 2).mean()
+        w.grad = b.grad = layer.weight.grad = None
+        loss.backward()
+        norm = np.sqrt(sum(np.sum(p.grad.data**2) for p in (w, b)))
+        for p in (w, b):
+            p.data -= 0.01 / (norm + 1) * p.grad.data
+        return loss, norm, x.T
+
+    found = []
+    step = wrap(step)
+    for i in range(4):
+        loss, norm, x = step(np.random.default_rng(i).normal(size=(8, 57)).astype(np.float32))
+        grads = [p.grad.data for p in (w, b, layer.weight)]
+        found.append([loss, norm, x.sum(), x.strides, [(grad.sum(), grad.strides) for grad in grads]])
+    return found, w, b
+
+
+@scenario
+def parameters_of_odd_layouts(wrap):
+    a, b, c = (nn.Parameter(np.ones((2, 3), np.float32)) for _ in range(3))
+    rng = np.random.default_rng(0)
+    a.data = rng.normal(size=(4, 6)).astype(np.float32)[::2, ::2]
+    strided = np.lib.stride_tricks.as_strided
+    held = np.arange(6, dtype=np.float32)
+    b.data = strided(held, (2, 3), (12, 4))
+    data = bytearray(24)
+    c.data = np.frombuffer(data, np.float32).reshape(2, 3)
+    results = calls(descent(wrap, a, b, c), shape=(2, 3))
+    return results, [(p.data.sum(), p.data) for p in (a, b, c)], held, data.hex()
+
+
+@scenario
+def a_parameter_that_overlaps_itself(wrap):
+    p, q = small_pair()
+    p.data = np.lib.stride_tricks.as_strided(np.ones(2, np.float32), (2, 2), (0, 4), writeable=True)
+    return calls(descent(wrap, p, q)), p, q
+
+
+@scenario
+def the_array_given_in_between_stays_the_users(wrap):
+    p, q = small_pair()
+    step = descent(wrap, p, q)
+    results = calls(step)
+    p.data = held = np.full((2, 2), 2, np.float32)
+    results += calls(step)
+    p.data = q.data  # tied from now on
+    return results, calls(step), held, p, q
+
+
+@scenario
+def two_tensors_are_given_one_memory(wrap):
+    a, b = (Tensor(np.ones((2, 2), np.float32)) for _ in range(2))
+
+    def step(x):
+        old = a.data.astype(np.float32)
+        b.data -= x
+        return old
+
+    step = wrap(step)
+    results = calls(step)
+    memory = np.ones(6, np.float32)
+    a.data, b.data = memory[:4].reshape(2, 2), memory[2:].reshape(2, 2)
+    return results, calls(step), memory
+
+
+@scenario
+def a_change_of_dtype_that_is_none(wrap):
+    world = World(wrap)
+    results = world.train()
+    world.model.to("float32")
+    results += world.train(1)
+    kept = [p.grad for p in world.model.parameters()]
+    return results, world.train(), kept
+
+
+@scenario
+def gradients_only_beside_an_optimizer(wrap):
+    p, q = small_pair()
+    optimizer = optim.SGD([p, q], lr=0.1)
+
+    def gradients(x):
+        loss = (p * x + q * q).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        return loss
+
+    gradients = wrap(gradients)
+    for _ in range(4):
+        calls(gradients, 1)
+        optimizer.step()  # warns if it takes the gradients for those of the last step
+    return p, q
+
+
+def raises(function):
+    try:
+        return function()
+    except RuntimeError as error:
+        return type(error).__name__
+
+
+@scenario
+def an_older_graph_may_not_go_back(wrap):
+    p, q = small_pair()
+    step = descent(wrap, p, q)
+    calls(step)
+    loss = (p * p * q).sum()
+    calls(step, 1)
+    return raises(loss.backward)
+
+
+@scenario
+def a_change_elsewhere_in_the_vector_is_none_of_ours(wrap):
+    p, q = small_pair()
+    calls(descent(wrap, p, q))
+    p.grad = None
+    loss = (p * p).sum()
+    q.data += 1
+    return raises(loss.backward), p.grad
+
+
+def test_read_only_parameter_is_refused():
+    p = nn.Parameter(np.ones((2, 2), np.float32))
+    p.data = np.broadcast_to(np.float32(1), (2, 2))
+
+    @tg.compile
+    def step(x):
+        p.data = p.data * 0.5 + x
+
+    with pytest.raises(CannotCompile, match=r"read-only.*np\.copy"):
+        calls(step)
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_checking_every_call_with_momentum_in_plain_arrays(every):
+    p, q = small_pair()
+    momentum = [np.zeros((2, 2), np.float32) for _ in range(2)]
+
+    def step(x):
+        loss = ((p * x) ** 2 + (q * x) ** 2).sum()
+        p.grad = q.grad = None
+        loss.backward()
+        for each, v in zip((p, q), momentum):
+            v *= 0.9
+            v += each.grad.data
+            each.data -= 0.1 * v
+        return loss
+
+    calls(tg.compile(step, check=every), 6)
+
+
+def test_an_error_in_the_middle_brings_plain_arrays_back():
+    layer = nn.Linear(2, 2)
+    momentum = np.zeros((2, 2), np.float32)
+
+    @tg.compile
+    def step(x, y):
+        momentum[...] = momentum + 1
+        layer.weight.data -= momentum
+        return tg.cross_entropy(layer(x), y)
+
+    x, y = np.ones((2, 2), np.float32), np.array([0, 1])
+    step(x, y)
+    before = bits([momentum, layer.weight])
+    with pytest.raises((ValueError, IndexError)):
+        step(x, y + 9)
+    assert bits([momentum, layer.weight]) == before
 
 
 def test_checking_every_call():

@@ -187,12 +187,9 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     op.inputs = tuple(arrays)  # the garbage collector looks through lists again and again, and soon leaves tuples be
     op.output = data
     op.time = tick()
-    if call is None:
+    op.call = call
+    if call is None or not call[3]:
         op.place = users_place(3)
-    else:
-        op.call = call
-        if not call[3]:
-            op.place = users_place(3)
     if watched:
         op.seen = remember((*arrays, data))
     return Tensor._from_array(data, op)

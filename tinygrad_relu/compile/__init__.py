@@ -37,7 +37,8 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
     stay where they are: what is not compiled sees the new values, to the last bit those that the function itself
     would give. Learning rates and other options of optimizers may change at any time. Parameters that the function
     updates itself (``p.data -= lr * p.grad.data``) are laid end to end in one vector, as an optimizer does, and are
-    updated as one, unless somebody else holds their arrays.
+    updated as one, unless somebody else holds their arrays. What it assigns to ``p.data`` is written over the old
+    numbers: an array taken from ``p.data`` before shows the new ones.
 
     Another program is recorded for arguments of another shape or dtype, another mode of a module, another value of a
     Python number that the function names; ``signatures`` lists them. To record, the function is run twice, and the

@@ -21,7 +21,7 @@ from .standins import recorded_class
 from .tape import Call, Decision, Source, Tape, Value, values_in
 from .traced import Traced, plain
 from .undo import Undo
-from .updates import is_shared
+from .updates import can_move
 from .values import Values
 
 __all__ = ["CallRecorder", "RecordedGenerator"]
@@ -36,7 +36,7 @@ class CallRecorder:
         self.tape = tape
         self.values = Values(tape)
         self.tensors: list[Tensor] = []  # those that hold a Traced array
-        self.shared: set[int] = set()  # ids of Tensors whose array somebody else holds too
+        self.bound: set[int] = set()  # ids of Tensors that must stay in the array that they have
         self.assigned: dict[int, Tensor] = {}  # all whose elements became others, by their id
         self._asker = asker
         self._undo = undo
@@ -94,8 +94,8 @@ class CallRecorder:
         """Let the Tensor hold a Traced array until the run is over."""
         if isinstance(t._data, Traced):
             return
-        if is_shared(t):
-            self.shared.add(id(t))
+        if not can_move(t):
+            self.bound.add(id(t))
         data = t._data
         if not isinstance(data, np.ndarray):
             t._data = data = np.asarray(data)  # a number has no memory to live on in
@@ -194,6 +194,7 @@ class CallRecorder:
         function(*plain(args), **plain(options))
         target.value.memory.written = True
         call = Call(name, arguments, named, out=target.value, origin=origin, errors=self._changed_errors())
+        call.out_is_first = "out" not in options
         self.tape.calls.append(call)
         return target if "out" in options else None
 

@@ -12,6 +12,7 @@ from .calls import CallRecorder
 from .tape import Source, Value
 from .traced import Traced
 from .undo import Undo
+from .updates import same_order
 from .values import value_of
 
 __all__ = ["Gradients"]
@@ -73,6 +74,8 @@ class Gradients:
         slot = getattr(t, "_slot", None)
         if slot is None:
             t._grad = np.copy(grad)
+            if not same_order(t._grad.array, t._data.array):
+                self._calls.bound.add(id(t))  # in a vector of gradients it would lie in another order
             return
         place = self._calls.outside(slot)
         place[...] = grad

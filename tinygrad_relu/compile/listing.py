@@ -76,7 +76,7 @@ class Listing:
     def about(self) -> list[str]:
         """What the text is."""
         plan = self.program.plan
-        calls = sum(isinstance(each, Call) for each, _ in self.body)
+        calls, *_ = plan.size()
         size = sum(buffer.nbytes for buffer in plan.buffers)
         memory = f", with {bytes_of(size)} of memory for results, allocated once" * bool(size)
         lines = [f"{self.name}({', '.join(self.parameters())}) as plain NumPy: {calls} calls{memory}.", ""]
@@ -241,7 +241,7 @@ class Listing:
             return name
         fresh = plan.is_fresh(value) and value.memory not in plan.homes and value.memory not in taken
         taken.add(value.memory)
-        return name if fresh else f"{name}.copy()"
+        return name if fresh else self.speller.copied(value)
 
     def _returned(self, taken: set[Any]) -> str:
         texts = []

@@ -56,7 +56,7 @@ def common(plan: Plan) -> None:
     for decision in plan.decisions:
         decision.expression = replaced_in(decision.expression, same)
     plan.kept = [same.get(v, v) for v in plan.kept]
-    plan.replaced = {old: same.get(new, new) for old, new in plan.replaced.items()} | same
+    plan.replaced = same | {old: same.get(new, new) for old, new in plan.replaced.items()}
     plan.remove(dead)
 
 
@@ -67,7 +67,7 @@ def destinations(plan: Plan) -> None:
     makers = {value: i for i, call in enumerate(plan.calls) for value in call.results}
     for i, call in enumerate(plan.calls):
         target, value = _copy(call)
-        if target is None:
+        if target is None or target.source is None:  # what a call makes is not there before it
             continue
         transposed = value.maker is not None and value.maker.function == ".T" and value.base is not None
         value = value.base if transposed else value
@@ -168,7 +168,7 @@ def copies(plan: Plan) -> None:
             same[copy] = original
             useless.add(i)
     plan.kept = [same.get(v, v) for v in plan.kept]  # what is returned is copied at the end, if it lies where it stays
-    plan.replaced = {old: same.get(new, new) for old, new in plan.replaced.items()} | same
+    plan.replaced = same | {old: same.get(new, new) for old, new in plan.replaced.items()}
     for decision in plan.decisions:
         decision.expression = replaced_in(decision.expression, same)
     plan.remove(useless)
@@ -176,11 +176,12 @@ def copies(plan: Plan) -> None:
 
 def _is_copy(call: Call) -> bool:
     original = call.arguments[0] if call.arguments else None
-    if not isinstance(original, Value) or not original.is_array or call.options:
+    if not isinstance(original, Value) or not original.is_array:
         return False
     if call.function == ".astype":
-        return len(call.arguments) == 2 and np.dtype(call.arguments[1]) == original.array.dtype
-    return call.function in (".copy", "np.copy") and len(call.arguments) == 1
+        alike = len(call.arguments) == 2 and np.dtype(call.arguments[1]) == original.array.dtype
+        return alike and call.options in ({}, {"copy": False})
+    return call.function in (".copy", "np.copy") and len(call.arguments) == 1 and not call.options
 
 
 def _as_changing_array(x: Any, dtype: np.dtype, made: dict[Any, Value]) -> Any:

@@ -17,7 +17,7 @@ __all__ = [
     "Place",
     "Plan",
     "Saving",
-    "Vector",
+    "address_of",
     "is_elementwise",
     "key_of",
     "replaced_in",
@@ -53,26 +53,6 @@ class Block:
     storages: list[Any]  # the Values and Buffers that are cut into pieces
 
 
-@dataclass(eq=False)
-class Vector:
-    """A vector in the place of its parts: it stands for them as long as they lie in it."""
-
-    whole: Value
-    parts: list[tuple[Value, int]]  # and where each begins, in bytes
-
-    def is_whole(self) -> bool:
-        """Whether all parts lie where they lay."""
-        vector = self.whole.source.fetch()
-        return all(_offset(part.source.fetch(), vector) == start for part, start in self.parts)
-
-
-def _offset(part: np.ndarray, vector: np.ndarray) -> int | None:
-    """Where a part begins in its vector, in bytes; None if it is none of it."""
-    if owner_of(part) is not vector:
-        return None
-    return _address(part) - _address(vector)
-
-
 @dataclass
 class Saving:
     """What one pass has saved."""
@@ -100,7 +80,7 @@ class Plan:
     homes: dict[Memory, Any] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     numbers: list[Value] = field(default_factory=list)  # Python numbers that have been made arrays
-    vectors: list[Vector] = field(default_factory=list)  # in which parameters lie that are updated as one
+    parts: list[Value] = field(default_factory=list)  # of vectors that stand for them: they must stay there
     replaced: dict[Value, Value] = field(default_factory=dict)  # what another value is in the place of
     without: frozenset[str] = frozenset()  # the passes that were left out
     savings: list[Saving] = field(default_factory=list)
@@ -144,7 +124,7 @@ class Plan:
         for call in self.calls:
             if call.is_view:
                 continue
-            target = self._target(call)
+            target = self.target_of(call)
             read = list(values_in(call.arguments[1:])) if call.function in ("[]=", "np.copyto") else call.reads
             old.update(v.memory for v in read if not _bytes(v, written).all())
             if target is None:
@@ -156,7 +136,7 @@ class Plan:
         old.update(v.memory for v in self.kept if not _bytes(v, written).all())
         return {memory for memory in written if memory.kind == "state"} - old
 
-    def _target(self, call: Call) -> Value | None:
+    def target_of(self, call: Call) -> Value | None:
         """The array that is there and that the call writes into, if there is one."""
         home = self.homes.get(call.result.memory) if call.out is None and call.result is not None else None
         return home.value if isinstance(home, Place) else call.out
@@ -191,7 +171,7 @@ def _name_each_result(plan: Plan) -> None:
     for call in plan.calls:
         call.arguments, call.options = replaced_in((call.arguments, call.options), renamed)
         target = call.out
-        if target is None or not _is_workspace(target) or target in viewed or not _writes_all(call):
+        if target is None or not _may_be_anew(call, target) or target in viewed:
             call.out = renamed.get(target, target) if target is not None else None
             continue
         result = Value(target.array, Memory("made"), maker=call)
@@ -216,12 +196,17 @@ def _bytes(value: Value, known: dict[Memory, np.ndarray]) -> np.ndarray:
         return np.ones(0, bool)
     owner = owner_of(value.array)
     notes = known.setdefault(value.memory, np.zeros(owner.nbytes, bool))
-    start, stop = (bound - _address(owner) for bound in np.lib.array_utils.byte_bounds(value.array))
+    start, stop = (bound - address_of(owner) for bound in np.lib.array_utils.byte_bounds(value.array))
     return notes[start:stop]
 
 
-def _address(array: np.ndarray) -> int:
+def address_of(array: np.ndarray) -> int:
+    """Where its first element lies."""
     return array.__array_interface__["data"][0]
+
+
+def _may_be_anew(call: Call, target: Value) -> bool:
+    return _is_workspace(target) and _writes_all(call) and _gives_the_same_anew(call, target)
 
 
 def _is_workspace(value: Value) -> bool:
@@ -231,8 +216,35 @@ def _is_workspace(value: Value) -> bool:
 
 
 def _writes_all(call: Call) -> bool:
+    return _ufunc_of(call) is not None and "where" not in call.options
+
+
+def _gives_the_same_anew(call: Call, target: Value) -> bool:
+    """Whether the call without out= gives an array of that shape and dtype: out= may cast and broadcast."""
+    arrays = [x for x in call.arguments if isinstance(x, Value) and x.is_array]
+    alike = [x.array.shape == target.array.shape and x.array.dtype == target.array.dtype for x in arrays]
+    if alike and all(alike) and target.array.dtype.kind == "f" and call.function in _KEEP_DTYPE and not call.options:
+        return True
+    ufunc: Any = _ufunc_of(call)
+    with np.errstate(all="ignore"):
+        result = (ufunc.reduce if call.function.endswith(".reduce") else ufunc)(
+            *map(_number, call.arguments), **{name: _number(x) for name, x in call.options.items()}
+        )
+    return result.shape == target.array.shape and result.dtype == target.array.dtype
+
+
+_KEEP_DTYPE = {f"np.{name}" for name in ("add", "subtract", "multiply", "divide", "sqrt", "negative", "maximum")}
+
+
+def _ufunc_of(call: Call) -> Any:
+    """The ufunc that is called, or whose reduce is; None for all else."""
     ufunc = getattr(np, call.function.removeprefix("np.").removesuffix(".reduce"), None)
-    return isinstance(ufunc, np.ufunc) and not call.function.endswith(".at") and "where" not in call.options
+    return ufunc if isinstance(ufunc, np.ufunc) else None
+
+
+def _number(x: Any) -> Any:
+    """What an argument was in the recording."""
+    return x.array if isinstance(x, Value) else x.value if hasattr(x, "expression") else x
 
 
 def replaced_in(thing: Any, same: dict[Value, Value]) -> Any:

@@ -22,10 +22,11 @@ from ..nn.module import Module
 from ..tensor import Tensor
 from .number import spelled
 from .passes import improve
-from .plan import Place, Plan, replaced_in
+from .plan import Place, Plan, address_of, replaced_in
 from .recording import Leaf, Recording
 from .spelling import Speller, in_silence
-from .tape import Call, Value, values_in
+from .tape import Call, Memory, Value, values_in
+from .updates import can_move, same_order
 from .watch import Watch
 
 __all__ = ["Differs", "MISS", "Program"]
@@ -76,6 +77,7 @@ class Program:
             body += in_silence(what, lines) if isinstance(what, Call) else lines
         self.used = self._used()
         self.fixed = [v for v in self.used if v.source.fixed]
+        self.starts = {v: address_of(v.array) for v in self.fixed if v.kind == "state" and v.is_array}
         self.varying = [v for v in self.used if not v.source.fixed]
         self.asked = [v for v in self._decided() if v not in self.used]
         self.results = self._results()
@@ -105,7 +107,7 @@ class Program:
     def _used(self) -> list[Value]:
         """The inputs that the program needs."""
         plan = self.plan
-        used: set[Value] = set(plan.kept)
+        used: set[Value] = {*plan.kept, *plan.parts}
         for call in (*plan.setup, *plan.calls):
             used.update(call.reads)
             used.update((call.out,) if call.out is not None else ())
@@ -142,7 +144,7 @@ class Program:
             return name
         fresh = self.plan.is_fresh(value) and value.memory not in self.plan.homes and value.memory not in taken
         taken.add(value.memory)
-        return name if fresh else f"{name}.copy()"
+        return name if fresh else self.speller.copied(value)
 
     def _stays(self, value: Value) -> bool:
         """Whether it is a place that is always the same, such as a parameter's part of the gradients."""
@@ -163,20 +165,22 @@ class Program:
     def _keep_safe(self) -> None:
         """Make room for copies of what the program changes in place: parameters, and what optimizers remember."""
         written: dict[int, np.ndarray] = {}
-        for call in self.plan.calls:
-            if call.out is not None and call.out.kind == "state" and not _holds_gradients(call.out):
-                value = call.out
+        places = [t._slot for t in self.recording.grad_tensors if getattr(t, "_slot", None) is not None]
+        gradients = {id(owner_of(place)) for place in places}
+        first = len(self.plan.calls)  # of the calls that change something
+        for i, call in enumerate(self.plan.calls):
+            value = self.plan.target_of(call)
+            if value is not None and value.kind == "state":
                 while value.source is None and value.base is not None:
                     value = value.base
                 array = owner_of(value.source.fetch())
-                written[id(array)] = array
+                if value.source.key != "grad" and id(array) not in gradients:
+                    written[id(array)] = array
+                    first = min(first, i)
         self.changing = list(written.values())
         self.copies: list[np.ndarray] = []
         self.drawn: Any = None  # the state of the random numbers before the call
         self.unfinished = False  # whether the copies are those of a call that has not come to its end
-        first = min(
-            (i for i, c in enumerate(self.plan.calls) if c.out is not None and c.out.kind == "state"), default=0
-        )
         late = [d for d in self.plan.decisions if not self.speller.at_start(d) and d.after > first]
         small = sum(array.nbytes for array in self.changing) <= _SMALL
         self.copies_always = bool(self.changing) and (small or bool(late))
@@ -207,20 +211,31 @@ class Program:
                 return False
             flat.adopt()
         for flat in self.recording.laid:
-            if any(t._data.dtype != values.dtype or t._data.shape != values.shape for t, values, _ in flat._places):
+            moved = [(t, values) for t, values, _ in flat._places if t._data is not values]
+            if any(t._data.dtype != v.dtype or not can_move(t) or not same_order(t._data, v) for t, v in moved):
                 return False
             flat.adopt()
-        if not all(vector.is_whole() for vector in self.plan.vectors):
-            return False
         for value in self.fixed:
             if value.kind == "constant":
                 continue
             now = value.source.fetch()
             if not isinstance(now, np.ndarray) or (now.shape, now.dtype, now.strides) != value.layout:
                 return False
+        if not self._lie_as_they_lay():
+            return False
         self._bind()
         self.enter = _EntryWriter(self, self._leaves).entry()
         return True
+
+    def _lie_as_they_lay(self) -> bool:
+        """Whether what lay in one memory does so again, each at its place, and nothing else lies there."""
+        found: dict[Memory, tuple[int, int]] = {}
+        for value, start in self.starts.items():
+            array = value.source.fetch()
+            place = id(owner_of(array)), address_of(array) - start
+            if found.setdefault(value.memory, place) != place:
+                return False
+        return len({owner for owner, _ in found.values()}) == len(found)
 
     def is_alive(self) -> bool:
         """Whether it could be the program for a call again: its optimizers still work on the same vectors."""
@@ -237,11 +252,6 @@ class Program:
         if changed:
             return f"{', '.join(changed)} stands for something else"
         return "a number that the function goes by, or the state, has changed"
-
-
-def _holds_gradients(value: Value) -> bool:
-    key = value.source.key if value.source is not None else ""
-    return key == "grad" or (isinstance(key, tuple) and key[0] == "array")
 
 
 # Where NumPy keeps what it does about NaN and infinity: to look whether that is the usual takes a tenth of np.geterr.
@@ -302,6 +312,7 @@ class _EntryWriter:
         self.program = program
         self.leaves = leaves
         self.lines: list[str] = []
+        self.stepped = {p for _, flat in program.recording.steps for p in flat.params}
         self.names: dict[str, Any] = {
             "MISS": MISS, "ndarray": np.ndarray, "Tensor": Tensor, "mode": mode, "program": program,
             "run": program.namespace["program"], "from_array": Tensor._from_array, "tick": guard.tick,
@@ -358,8 +369,7 @@ class _EntryWriter:
         self._miss_if(f"{record} or get_default_dtype() is not {self._named(get_default_dtype())}")
         self._check_names()
         moved = []
-        parts = [part for vector in self.program.plan.vectors for part, _ in vector.parts]
-        for value in dict.fromkeys((*self.program.fixed, *parts)):
+        for value in self.program.fixed:
             owner, key = value.source.owner, value.source.key
             if key == "data":
                 moved.append(f"{self._named(owner)}._data is not {self._named(value.source.fetch())}")
@@ -372,6 +382,12 @@ class _EntryWriter:
             self.lines.append(
                 f"    return program.enter({', '.join(self._original(i) for i in range(len(self.leaves)))})"
             )
+        for source, gradient in self.program.recording.outputs:
+            if gradient is None or source.key != "grad" or source.owner in self.stepped:
+                continue
+            if self.program._stays(gradient):
+                slot = self.program.namespace[self.program._short(gradient)]
+                self._miss_if(f"{self._named(source.owner)}._slot is not {self._named(slot)}")
         for tensor, was_none in self.program.recording.grads:
             self._miss_if(f"{self._named(tensor)}._grad is {'not ' if was_none else ''}None")
 
@@ -452,6 +468,8 @@ class _EntryWriter:
                 text = "None"
             elif self.program._stays(value):
                 text = self._named(self.program.namespace[self.program._short(value)])
+                # A new view each time, as Parameter has it: so its optimizer tells a new gradient from a used one.
+                text += "" if source.owner in self.stepped else "[...]"
             else:
                 text, number = f"r{number}", number + 1
             if source.key == "grad":
@@ -460,7 +478,7 @@ class _EntryWriter:
                 self.lines.append(f"vars({self._named(source.owner)})[{source.key!r}] = {text}")
         for module, training in recording.modes.items():
             self.lines.append(f"vars({self._named(module)})['training'] = {training}")
-        params = [p for _, flat in recording.steps for p in flat.params]
+        params = [*(p for _, flat in recording.steps for p in flat.params), *recording.assigned]
         if params:
             self.lines.append("changed = tick()")
             self.lines += [f"{self._named(p)}._changed_at = changed" for p in dict.fromkeys(params)]

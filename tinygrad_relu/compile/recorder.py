@@ -53,7 +53,7 @@ class Recorder:
         self.buffers: list[tuple[Any, str]] = []  # of the modules that were called: module and name
         self.tensors = self._calls.tensors  # those that the run has met
         self.assigned = self._calls.assigned  # those whose elements became others, by their id
-        self.shared = self._calls.shared  # ids of Tensors whose array somebody else holds too
+        self.bound = self._calls.bound  # ids of Tensors that must stay in the array that they have
         self.steps = self._optimizers.steps  # each optimizer, and the Flat that made a step
         self.optimizers = self._optimizers.found
 
@@ -226,6 +226,12 @@ class Recorder:
             return
         if isinstance(value, Traced) and value.value.kind == "state":
             raise self.refusal("an array is shared by two tensors (a.data = b.data)", "write a.data = np.copy(b.data)")
+        if not t._data.array.flags.writeable:
+            name = f" {t.name!r}" if t.name else ""
+            raise CannotCompile(
+                f"compile: the array of the tensor{name} of shape {t.shape} is read-only, so that it cannot take other "
+                "numbers; write p.data = np.copy(p.data) before."
+            )
         if np.shape(value) != t.shape:
             raise ValueError(f"Tensor.data: the new array has shape {np.shape(value)}, this tensor {t.shape}.")
         home = t._data

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import owner_of
 from ..optim.flat import Flat
 from ..tensor import Tensor
 from .number import Expression, Number
@@ -51,6 +52,8 @@ class Recording:
     draws: bool
     modes: dict[Any, bool] = field(default_factory=dict)  # the modules that the function puts into another mode
     laid: list[Flat] = field(default_factory=list)  # the parameters that were laid end to end for it
+    assigned: list[Any] = field(default_factory=list)  # the tensors whose elements it changes, but for optimizers
+    arrays: list[np.ndarray] = field(default_factory=list)  # plain ones from outside that it changes
 
 
 def flatten(thing: Any, leaves: list[Any]) -> Any:
@@ -108,6 +111,8 @@ def record(
                     _refuse_changes(watch)
                     _refuse_escapes(recorder)
                     recording.laid = laid or []
+                    recording.assigned = list(recorder.assigned.values())
+                    recording.arrays = _changed_arrays(recording)
                     recording.modes = {m: now for m, now in watch.modes().items() if now is not modes.get(m, now)}
                     if not keep:
                         recorder.undo(forget_memories=False)
@@ -117,7 +122,7 @@ def record(
             _refuse_escapes(recorder)
             watch.settle(recording.modules, recording.tensors)
             _refuse_chance(watch)
-            moving = [t for key, t in recorder.assigned.items() if key not in recorder.shared]
+            moving = [t for key, t in recorder.assigned.items() if key not in recorder.bound]
         except BaseException:
             recorder.undo()
             watch.set_modes(modes)
@@ -174,6 +179,15 @@ def _one_run(
         list(dict.fromkeys(recorder.tensors)), recorder.grad_tensors, recorder.buffers, recorder.draws,
     )  # fmt: skip
     return unflatten(result_structure, [_concrete(kind, value) for kind, value in returned]), recording
+
+
+def _changed_arrays(recording: Recording) -> list[np.ndarray]:
+    """Plain arrays of the user's that the function writes into; what gradients live in is none."""
+    places = [t._slot for t in recording.grad_tensors if getattr(t, "_slot", None) is not None]
+    gradients = {id(owner_of(place)) for place in places}
+    targets = [call.out for call in recording.tape.calls if call.out is not None and call.out.kind == "state"]
+    owners = [owner_of(v.array) for v in targets if isinstance(v.source, Source) and v.source.key[0] == "array"]
+    return list({id(owner): owner for owner in owners if id(owner) not in gradients}.values())
 
 
 def _stand_in(recorder: Recorder, place: int, leaf: Any, name: str) -> Any:

@@ -244,15 +244,12 @@ class Speller:
         name, arguments = call.function, call.arguments
         if name == "[]=":
             return f"{self.text(arguments[0])}[{self.index(arguments[1])}] = {self.text(arguments[2])}"
-        if name.startswith("."):
-            return f"{self.text(arguments[0])}{name}({self._given(arguments[1:], call.options)})"
-        if name.startswith("rng."):
-            method = f"{self.text(arguments[0])}{name.removeprefix('rng')}"
-            rest = self._given(arguments[1:], call.options)
-            return f"{method}({rest}{', ' if rest else ''}out={self.name_of(call.out)})"
+        out = "" if call.out_is_first else f"out={self.name_of(call.out)}"
+        if name.startswith((".", "rng.")):
+            name = f"{self.text(arguments[0])}{name.removeprefix('rng')}"
+            arguments = arguments[1:]
         given = self._given(arguments, call.options)
-        first = arguments[0] is call.out and (name.endswith(".at") or not _is_ufunc(name))
-        return f"{name}({given})" if first else f"{name}({given}, out={self.name_of(call.out)})"
+        return f"{name}({', '.join(filter(None, (given, out)))})"
 
     # ------------------------------------------------------------------ arguments
 
@@ -273,6 +270,10 @@ class Speller:
         if isinstance(thing, slice):
             return f"slice({self.text(thing.start)}, {self.text(thing.stop)}, {self.text(thing.step)})"
         return literal(thing)
+
+    def copied(self, value: Value) -> str:
+        """A copy, which lies in memory as its original does."""
+        return f"{self.name_of(value)}.copy({'' if value.is_contiguous else repr('K')})"
 
     def operand(self, thing: Any) -> str:
         """What stands beside an operator."""
@@ -336,10 +337,6 @@ def _transposed(order: tuple[int, ...]) -> str:
 
 def _dtype(dtype: np.dtype) -> str:
     return "bool" if dtype == np.bool_ else f"np.{dtype.name}"
-
-
-def _is_ufunc(name: str) -> bool:
-    return isinstance(getattr(np, name.removeprefix("np.").partition(".")[0], None), np.ufunc)
 
 
 def _memory_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -25,6 +25,7 @@ class State:
         self.tensors = [(t, t._data, np.copy(t._data)) for t in recording.tensors]
         self.grads = [(t, t._grad, _copied(t._grad)) for t in recording.grad_tensors]
         self.buffers = [(m, name, vars(m)[name]) for m, name in recording.buffers]
+        self.arrays = [(array, array.copy()) for array in recording.arrays]
         self.generator = random.generator()
         self.drawn = self.generator.bit_generator.state if recording.draws else None
 
@@ -45,6 +46,8 @@ class State:
                 (grad._data if isinstance(grad, Tensor) else grad)[...] = copy
         for module, name, value in self.buffers:
             vars(module)[name] = value
+        for array, copy in self.arrays:
+            array[...] = copy
         if self.drawn is not None:
             self.generator.bit_generator.state = self.drawn
 
@@ -65,6 +68,9 @@ class State:
         for (module, name, now), (_, _, then) in zip(self.buffers, other.buffers):
             if not same_bits(now, then):
                 return f"{name} of {type(module).__name__}"
+        for (_, now), (_, then) in zip(self.arrays, other.arrays):
+            if not same_bits(now, then):
+                return f"an array of shape {now.shape} from outside of the function"
         return "" if self.drawn == other.drawn else "the state of the generator of random numbers"
 
 

@@ -136,7 +136,8 @@ class Call:
     arguments: tuple[Any, ...]  # Values, Numbers and constants, nested in tuples, lists, dicts and slices
     options: dict[str, Any] = field(default_factory=dict)
     results: tuple[Value, ...] = ()
-    out: Value | None = None  # the array that the call writes into, as out= or as its first argument
+    out: Value | None = None  # the array that the call writes into
+    out_is_first: bool = False  # as its first argument, not as out=
     origin: Origin = field(default_factory=Origin)
     _reads: Any = ((None, None), ())
     errors: tuple[tuple[str, str], ...] = ()  # what np.errstate differs in here from how it was at the start

@@ -18,10 +18,10 @@ from ..guard import owner_of
 from ..nn.parameter import Parameter
 from ..optim.flat import Flat
 from ..tensor import Tensor
-from .plan import Plan, Vector, is_elementwise, key_of
+from .plan import Plan, address_of, is_elementwise, key_of
 from .tape import Call, Memory, Source, Value, values_in
 
-__all__ = ["is_shared", "lay", "updates"]
+__all__ = ["can_move", "lay", "same_order", "updates"]
 
 
 # ---------------------------------------------------------------------- the vector
@@ -40,9 +40,23 @@ def lay(tensors: Iterable[Tensor]) -> list[Flat]:
     return [Flat(group) for group in groups.values() if len(group) > 1]
 
 
-def is_shared(t: Tensor) -> bool:
-    """Whether somebody else holds the array of the tensor, and would see no change in it once the tensor has moved."""
-    return any(now > alone for now, alone in zip(_references(t), _ALONE))
+def can_move(t: Tensor) -> bool:
+    """Whether nobody would notice if the tensor lived in another array: it is a plain one that nobody else holds."""
+    data: Any = t._data
+    if not isinstance(data, np.ndarray) or not data.flags.writeable:
+        return False
+    owner = data if data.base is None else data.base
+    if type(owner) is not np.ndarray or not owner.flags.owndata:
+        return False
+    del data, owner
+    dense = t._data.flags.c_contiguous or t._data.flags.f_contiguous
+    return dense and all(now <= alone for now, alone in zip(_references(t), _ALONE))
+
+
+def same_order(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays of one shape lie in memory in the same order; axes of length 1 have none."""
+    steps = [[s // x.itemsize for s, n in zip(x.strides, x.shape) if n > 1] for x in (a, b)]
+    return steps[0] == steps[1]
 
 
 def _references(t: Tensor) -> tuple[int, int]:
@@ -188,11 +202,7 @@ def _found(value: Value) -> Value | None:
 
 def _offset(value: Value) -> int:
     """Where the array begins in its vector, in bytes."""
-    return _address(value.array) - _address(owner_of(value.array))
-
-
-def _address(array: np.ndarray) -> int:
-    return array.__array_interface__["data"][0]
+    return address_of(value.array) - address_of(owner_of(value.array))
 
 
 # ---------------------------------------------------------------------- may they be done later, all at once?
@@ -262,7 +272,7 @@ class _Whole:
         arguments = tuple(self._value(x) for x in call.arguments)
         made = Call(call.function, arguments, call.options, origin=call.origin, errors=call.errors)
         if call.out is not None:
-            made.out = self._value(call.out)
+            made.out, made.out_is_first = self._value(call.out), call.out_is_first
         else:
             made.results = (Value(np.empty(self.size, call.result.array.dtype), Memory("made"), maker=made),)
             self.values[call.result] = made.result
@@ -287,17 +297,10 @@ class _Whole:
         return call.result
 
     def note(self, part: Value) -> None:
-        """The plan relies on it that the part lies in its vector; what is none is passed over."""
-        if not part.is_array or not part.array.ndim or part.kind != "state":
-            return
-        found = _found(part)
-        whole = self._vector(part)
-        vectors = {each.whole: each for each in self.plan.vectors}
-        if whole not in vectors:
-            vectors[whole] = Vector(whole, [])
-            self.plan.vectors.append(vectors[whole])
-        if found is not None:
-            vectors[whole].parts.append((found, _offset(found)))
+        """The plan relies on it that the part stays where it is in its vector; what is none is passed over."""
+        found = _found(part) if part.is_array and part.array.ndim and part.kind == "state" else None
+        if found is not None and found not in self.plan.parts:
+            self.plan.parts.append(found)
 
     def _vector(self, part: Value) -> Value:
         owner = owner_of(part.array)

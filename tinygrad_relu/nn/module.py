@@ -296,7 +296,7 @@ class Module:
         return self
 
     def to(self, dtype) -> Module:
-        """Change all parameters and all float buffers to another float dtype; gradients are forgotten.
+        """Change all parameters and all float buffers to another float dtype, which makes them forget their gradients.
 
         Raises TypeError if it is no float dtype.
 

@@ -50,5 +50,7 @@ class Parameter(Tensor):
 
     def _convert(self, dtype) -> None:
         """Change the dtype in place; the gradient goes, and an optimizer notices that the array is another."""
+        if dtype == self.dtype:
+            return
         self._data = np.asarray(self._data).astype(dtype, copy=False)
         self._grad = self._slot = None
