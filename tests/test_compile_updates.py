@@ -385,7 +385,8 @@ def results_that_cast_and_broadcast(wrap):
         y, z = x * 2, x * 3
         y += x.astype(np.float64)
         np.multiply(x[:1], 3.0, out=z)
-        return y, z
+        z -= np.float64(0.1)
+        return y, z * y
 
     return calls(wrap(step))
 

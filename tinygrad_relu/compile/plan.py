@@ -221,16 +221,20 @@ def _writes_all(call: Call) -> bool:
 
 def _gives_the_same_anew(call: Call, target: Value) -> bool:
     """Whether the call without out= gives an array of that shape and dtype: out= may cast and broadcast."""
-    arrays = [x for x in call.arguments if isinstance(x, Value) and x.is_array]
-    alike = [x.array.shape == target.array.shape and x.array.dtype == target.array.dtype for x in arrays]
-    if alike and all(alike) and target.array.dtype.kind == "f" and call.function in _KEEP_DTYPE and not call.options:
+    operands = [_number(x) for x in call.arguments]
+    alike = all(type(x) in (int, float) or _like(x, target.array) for x in operands)
+    if alike and target.array.dtype.kind == "f" and call.function in _KEEP_DTYPE and not call.options:
         return True
     ufunc: Any = _ufunc_of(call)
     with np.errstate(all="ignore"):
         result = (ufunc.reduce if call.function.endswith(".reduce") else ufunc)(
-            *map(_number, call.arguments), **{name: _number(x) for name, x in call.options.items()}
+            *operands, **{name: _number(x) for name, x in call.options.items()}
         )
     return result.shape == target.array.shape and result.dtype == target.array.dtype
+
+
+def _like(x: Any, array: np.ndarray) -> bool:
+    return isinstance(x, np.ndarray) and x.shape == array.shape and x.dtype == array.dtype
 
 
 _KEEP_DTYPE = {f"np.{name}" for name in ("add", "subtract", "multiply", "divide", "sqrt", "negative", "maximum")}
