@@ -6,6 +6,8 @@
 #   make test-torch  the same with PyTorch    make size     lines and tokens of each room
 #   make browser     what the tests of the pages need: Chromium, and a driver for it
 #   make pictures    take those of the README again
+#   make lab         every claim of the lab, measured    make lessons  build the notebooks of the lessons anew
+#   make dask        what the test of the lab on a distributed engine needs
 #   make bench-peers install the others that the benchmark knows, and run it
 #   make lint-fix    mend what can be         make clean    remove .venv and what was built
 
@@ -19,7 +21,7 @@ RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,R
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
 # SIM300, E731: as it reads best.
 
-.PHONY: help demo test test-torch lint lint-fix bench bench-peers size clean torch jax browser pictures
+.PHONY: help demo test test-torch lint lint-fix bench bench-peers size clean torch jax browser pictures lab lessons dask
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -55,6 +57,14 @@ browser: .venv/with-browser
 
 pictures: browser
 	$(PY) examples/pictures/take.py
+
+lab: .venv/with-demo
+	.venv/bin/tinygrad-relu lab all --out runs/lab
+
+lessons: .venv/with-demo .venv/with-lessons
+	$(PY) examples/lessons/build.py
+
+dask: .venv/with-dask
 
 torch: .venv/with-torch
 jax: .venv/with-jax

@@ -4,6 +4,7 @@ import numpy
 import pytest
 
 import tinygrad_relu
+import tinygrad_relu.lab
 
 
 @pytest.fixture(autouse=True)
@@ -15,5 +16,6 @@ def _names_for_examples(doctest_namespace):
         nn=tinygrad_relu.nn,
         optim=tinygrad_relu.optim,
         data=tinygrad_relu.data,
+        lab=tinygrad_relu.lab,
     )
     tinygrad_relu.manual_seed(0)

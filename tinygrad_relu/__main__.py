@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from . import cli
 from ._version import __version__
+from .lab import command as lab_command
 from .nn.activations import activation_names
 
 __all__ = ["main"]
@@ -26,6 +27,7 @@ examples:
   tinygrad-relu train --data flowers.csv --target species --out runs/flowers
   tinygrad-relu predict --run runs/flowers new.csv --out answers.csv
   tinygrad-relu explain --data moons --hidden 4 --out backprop.html
+  tinygrad-relu lab dying
 
 A mistake in the input is told in one line on stderr, with exit status 2, and
 leaves no files behind.
@@ -88,6 +90,21 @@ Write a page that steps through the forward and the backward pass of a small
 network, op by op: what each op computes and saves, and how its gradient goes
 back. The page is one file, needs no network, and opens in any browser."""
 
+_LAB = """\
+The ReLU lab: what is said about ReLU, run and measured. Each experiment takes
+a few seconds, prints its numbers beside what the sources claim, and leaves
+them in a folder with a figure. Without a name, the experiments are listed."""
+
+_LAB_MORE = """\
+files in the folder --out, for each experiment:
+  NAME.txt                 what was printed
+  NAME.json                the numbers
+  NAME.svg, NAME.png       the figure, for a page and for a slide
+  index.html               with `lab all`: all of it as one lesson
+
+An experiment's files are written when it is done; others in the folder stay.
+"""
+
 
 class _Parser(argparse.ArgumentParser):
     """Errors become one line, written in one place."""
@@ -105,16 +122,17 @@ def main(argv: list[str] | None = None) -> int:
     >>> main(["predict", "--run", "no/such/run", "table.csv"])
     2
     """
+    arguments = argparse.Namespace()
     try:
-        arguments = _parser().parse_args(argv)
+        _parser().parse_args(argv, arguments)
         with _termination_as_an_exception():
             arguments.command(arguments)
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
-        return _say("interrupted, nothing was written", 130)
+        return _say(f"interrupted, {_left(arguments)}", 130)
     except _Terminated as signal_:
-        return _say("terminated, nothing was written", 128 + signal_.number)
+        return _say(f"terminated, {_left(arguments)}", 128 + signal_.number)
     except BrokenPipeError:  # the reader of our output has seen enough, as in `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -158,6 +176,12 @@ def _termination_as_an_exception() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _left(arguments: argparse.Namespace) -> str:
+    """What a command that was stopped has left behind: of experiments those that were done."""
+    done = getattr(arguments, "done", [])
+    return f"{', '.join(done)} had been written" if done else "nothing was written"
+
+
 def _say(message: str, status: int) -> int:
     print("tinygrad-relu:", " ".join(message.split()), file=sys.stderr)
     return status
@@ -188,6 +212,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(command("train", cli.train, "train a network", _TRAIN, f"{_TRAIN_MORE}\n{_EXAMPLES}"))
     _add_predict(command("predict", cli.predict, "use a trained network", _PREDICT, _EXAMPLES))
     _add_explain(command("explain", cli.explain, "watch a gradient go back", _EXPLAIN, _EXAMPLES))
+    _add_lab(command("lab", lab_command.lab, "measure what is said about ReLU", _LAB, f"{_LAB_MORE}\n{_EXAMPLES}"))
     return parser
 
 
@@ -244,6 +269,14 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     add("--language", default="en", choices=["en", "ko"], help="of the page at first; it can switch (default: en)")
     add("--out", default="backprop.html", metavar="FILE.html", help="where to write (default: backprop.html)")
     add("--quiet", action="store_true", help="no report, only errors")
+
+
+def _add_lab(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="an experiment, several, or all")
+    add("--out", default="runs/lab", metavar="FOLDER", help="folder for the results (default: runs/lab)")
+    add("--workers", type=_whole(1), metavar="N", help="processes at most (default: one for each core)")
+    add("--quiet", action="store_true", help="no progress bar, no report, only errors")
 
 
 # ---------------------------------------------------------------------- values of options

@@ -1,0 +1,255 @@
+"""The lab's common parts: the same numbers on every executor, the files, the command line."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from tinygrad_relu import lab
+from tinygrad_relu.__main__ import main
+from tinygrad_relu.lab import command, workers
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = {
+    "order": {"steps": 6, "lengths": (10, 2000)},
+    "mask": {"seeds": 2, "epochs": 2, "blocks": (1, 2)},
+    "kink": {"seeds": 1, "epochs": 1, "starts": 4, "narrow": 8, "widths": (2,)},
+}
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A lab of three experiments that are done in a moment."""
+    monkeypatch.setattr(lab, "EXPERIMENTS", tuple(SMALL))
+    monkeypatch.setattr(command, "run", lambda name, **options: lab.run(name, **options, **SMALL[name]))
+
+
+def small_run(name):
+    return lab.run(name, executor=lab.Serial(), **SMALL[name])
+
+
+def error_of(capsys):
+    """The one line on stderr."""
+    err = capsys.readouterr().err
+    assert err.startswith("tinygrad-relu: error: ") and err.count("\n") == 1, err
+    return err
+
+
+# ---------------------------------------------------------------------- executors
+
+
+@pytest.fixture(scope="module")
+def processes():
+    with lab.process_pool(2) as pool:
+        yield pool
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_executor_gives_the_same_numbers(name, processes):
+    serial = small_run(name).to_dict()
+    with ThreadPoolExecutor(2) as threads:
+        assert lab.run(name, executor=threads, **SMALL[name]).to_dict() == serial
+    assert lab.run(name, executor=processes, **SMALL[name]).to_dict() == serial
+
+
+def test_results_come_in_the_order_of_the_jobs_and_errors_come_through(processes):
+    jobs = [(2.0, n) for n in range(20)]
+    for executor in (lab.Serial(), processes):
+        assert lab.each(math.pow, jobs, executor) == [2.0**n for n in range(20)]
+        with pytest.raises(ValueError, match="math domain error"):
+            lab.each(math.sqrt, [(1.0,), (-1.0,)], executor)
+
+
+def test_blas_has_one_thread_in_the_block_and_its_own_number_after_it():
+    get, _ = workers._blas_threads()
+    before = get()
+    with workers.one_blas_thread():
+        assert get() == 1
+        with workers.one_blas_thread():
+            pass
+        assert get() == 1
+    assert get() == before
+
+
+def test_blocks_of_several_threads_do_not_undo_each_other():
+    get, _ = workers._blas_threads()
+    before = get()
+    first, second = workers.one_blas_thread(), workers.one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert get() == 1
+    second.__exit__(None, None, None)
+    assert get() == before
+
+
+def test_products_are_those_of_a_process_that_has_one_thread_from_the_start():
+    code = "import numpy as np; a = np.random.default_rng(0).normal(size=(600, 300)); print((a.T @ a).sum().hex())"
+    one = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    told = subprocess.run([sys.executable, "-c", code], env=one, check=True, capture_output=True, text=True).stdout
+    a = np.random.default_rng(0).normal(size=(600, 300))
+    with workers.one_blas_thread():
+        assert (a.T @ a).sum().hex() == told.strip()
+
+
+# ---------------------------------------------------------------------- findings
+
+
+def test_a_spread_is_what_the_statistics_module_says():
+    values = [1.5, 2.25, -3.0, 8.0]
+    spread = lab.Spread.of(values)
+    assert spread.mean == pytest.approx(statistics.fmean(values))
+    assert spread.deviation == pytest.approx(statistics.stdev(values))
+    assert spread.standard_error == pytest.approx(statistics.stdev(values) / 2)
+    assert lab.Spread.of([7.0]) == lab.Spread(7.0, 0.0, 1)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_saving_writes_text_numbers_and_the_figure(name):
+    found = small_run(name)
+    paths = found.save("out")
+    assert [path.name for path in paths] == [f"{name}{ending}" for ending in (".txt", ".json", ".svg", ".png")]
+    assert sorted(os.listdir("out")) == sorted(path.name for path in paths)
+    text, numbers, svg, png = paths
+    assert text.read_text(encoding="utf-8") == f"{found}\n"
+    stored = json.loads(numbers.read_text())
+    assert stored == json.loads(json.dumps(found.to_dict())) and stored["experiment"] == name
+    assert {claim["verdict"] for claim in stored["claims"]} <= {"holds", "holds in part", "does not hold here"}
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")
+    assert png.read_bytes().startswith(b"\x89PNG")
+    before = {path: path.read_bytes() for path in (text, numbers, svg)}
+    found.save("out")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@dataclass
+class Odd(lab.Findings):
+    """Findings with everything that JSON does not know, and a figure that cannot be drawn."""
+
+    name, title, story, caption = "odd", "odd", "odd", "odd"
+    numbers: np.ndarray
+    nested: dict
+
+    def tables(self):
+        return []
+
+    def claims(self):
+        return []
+
+    def figure(self):
+        raise RuntimeError("no figure")
+
+
+def test_what_json_does_not_know_becomes_plain_or_null():
+    odd = Odd(np.array([1.0, np.nan, np.inf]), {1: (np.float32(0.5), lab.Spread(1.0, 2.0, 3), math.nan)})
+    plain = odd.to_dict()["numbers"]
+    assert plain["numbers"] == [1.0, None, None]
+    assert plain["nested"] == {"1": [0.5, {"mean": 1.0, "deviation": 2.0, "count": 3}, None]}
+
+
+def test_a_figure_that_fails_leaves_no_file():
+    with pytest.raises(RuntimeError, match="no figure"):
+        Odd(np.zeros(1), {}).save("out")
+    assert not os.path.exists("out")
+
+
+# ---------------------------------------------------------------------- the command
+
+
+def test_without_a_name_the_experiments_are_listed_also_without_matplotlib(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["lab"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == list(lab.titles()) and set(SMALL) <= set(listed)
+    assert listed == [name for name in lab.EXPERIMENTS if name in listed]
+    assert any(line.endswith(lab.titles()["mask"]) for line in lines)
+
+
+def test_experiments_print_their_findings_and_leave_their_files(small, capsys):
+    os.mkdir("out")
+    Path("out", "mine.txt").write_text("mine")
+    assert main(["lab", "order", "kink", "order", "--out", "out", "--workers", "1"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and said.out.count("order: why") == 1
+    assert str(small_run("order")) in said.out and str(small_run("kink")) in said.out
+    for name in ("order", "kink"):
+        assert f" s; in out: {name}.txt, {name}.json, {name}.svg, {name}.png" in said.out
+    made = {f"{name}{ending}" for name in ("order", "kink") for ending in (".txt", ".json", ".svg", ".png")}
+    assert set(os.listdir("out")) == made | {"mine.txt"} and Path("out", "mine.txt").read_text() == "mine"
+
+
+def test_all_runs_everything_with_one_pool_and_writes_the_page(small, monkeypatch, capsys):
+    pools = []
+    monkeypatch.setattr(command, "process_pool", lambda most: pools.append(workers.process_pool(most)) or pools[-1])
+    assert main(["lab", "all", "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "") and len(pools) == 1
+    files = os.listdir("runs/lab")
+    assert len(files) == 4 * len(SMALL) + 1 and "index.html" in files
+    page = Path("runs/lab/index.html").read_text(encoding="utf-8")
+    assert page.index('<section id="order"') < page.index('<section id="mask"') < page.index('<section id="kink"')
+
+
+def test_an_unknown_name_is_an_error_that_names_the_nearest(small, capsys):
+    assert main(["lab", "order", "kinks"]) == 2
+    assert "there is no experiment 'kinks'; the nearest is kink" in error_of(capsys)
+    assert main(["lab", "xyz"]) == 2
+    assert "there are order, mask, kink" in error_of(capsys)
+    assert os.listdir() == []
+
+
+def test_a_file_in_place_of_the_folder_is_an_error(small, capsys):
+    Path("out").write_text("mine")
+    assert main(["lab", "order", "--out", "out"]) == 2
+    assert "out is a file" in error_of(capsys) and Path("out").read_text() == "mine"
+
+
+def test_without_matplotlib_nothing_runs_and_the_extra_is_named(small, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setattr(command, "run", lambda *args, **options: pytest.fail("it was run"))
+    assert main(["lab", "order"]) == 2
+    assert 'pip install "tinygrad_relu[plot]"' in error_of(capsys) and os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    "error, status, said",
+    [
+        (ValueError("too deep"), 2, "error: too deep"),
+        (KeyboardInterrupt(), 130, "interrupted, order had been written"),
+    ],
+)
+def test_what_stops_the_second_leaves_the_first_as_a_whole(error, status, said, small, monkeypatch, capsys):
+    def run(name, **options):
+        if name == "mask":
+            raise error
+        return small_run(name)
+
+    monkeypatch.setattr(command, "run", run)
+    assert main(["lab", "order", "mask", "--out", "out", "--quiet"]) == status
+    assert capsys.readouterr().err == f"tinygrad-relu: {said}\n"
+    assert sorted(os.listdir("out")) == ["order.json", "order.png", "order.svg", "order.txt"]
+
+
+def test_interrupted_at_once_says_that_nothing_was_written(small, monkeypatch, capsys):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "run", interrupted)
+    assert main(["lab", "order"]) == 130
+    assert capsys.readouterr().err == "tinygrad-relu: interrupted, nothing was written\n" and os.listdir() == []

@@ -1,0 +1,161 @@
+"""Findings: what an experiment of the lab has measured, as numbers, as text, as a figure and as files."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import json
+import math
+import sys
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..train import aligned
+from . import figures
+
+__all__ = ["Claim", "Findings", "Spread", "Table"]
+
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Measurements of the same thing with several seeds: how many, their mean and their standard deviation.
+
+    >>> print(Spread.of([1.0, 2.0, 3.0]))
+    2 ± 1 (3 seeds)
+    >>> Spread.of([1.0, 2.0, 3.0]).standard_error
+    0.5773502691896258
+    """
+
+    mean: float
+    deviation: float  # of the sample, with n - 1
+    count: int
+
+    @staticmethod
+    def of(values: Iterable[float]) -> Spread:
+        """The spread of these values; a single one has a deviation of 0."""
+        found = np.array(list(values), float)
+        return Spread(float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else 0.0, found.size)
+
+    @property
+    def standard_error(self) -> float:
+        """How far the mean may be from that over all seeds: the deviation by the root of the count."""
+        return self.deviation / math.sqrt(self.count)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3g} ± {self.deviation:.2g} ({self.count} seeds)"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a source says beside what was measured here."""
+
+    said: str
+    source: str
+    measured: str
+    verdict: str  # "holds", "holds in part" or "does not hold here"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under the names of their columns."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+
+    def __str__(self) -> str:
+        return f"{self.title}\n{aligned([self.columns, *self.rows])}"
+
+
+class Findings:
+    """What all experiments have in common; each makes a dataclass of it, whose fields are the numbers.
+
+    Beside the module that measures, NAME.py, stands ``told/NAME.py``, which has the words and the picture.
+    ``str()`` is the text with tables and claims, ``to_dict()`` the numbers, ``figure()`` a Figure of matplotlib, and
+    ``save(folder)`` writes all of it.
+    """
+
+    name: ClassVar[str]  # as the command line knows it: that of the module
+    title: ClassVar[str]  # one line for the list of experiments: the first of the module's docstring
+    story: ClassVar[str]  # the question and how it is answered, in one or more paragraphs: the rest of it
+
+    def __init_subclass__(cls) -> None:
+        if "story" in vars(cls):
+            return
+        cls.name = cls.__module__.rpartition(".")[2]
+        about, _, cls.story = inspect.cleandoc(sys.modules[cls.__module__].__doc__ or "").partition("\n\n")
+        cls.title = about.removeprefix(f"{cls.name}: ")
+
+    @property
+    def _told(self) -> Any:
+        """The module that puts these findings into words and pictures."""
+        return importlib.import_module(f"{__package__}.told.{self.name}")
+
+    @property
+    def caption(self) -> str:
+        """What the figure shows, and how to read it."""
+        return self._told.CAPTION
+
+    def tables(self) -> list[Table]:
+        """The numbers as tables."""
+        return self._told.tables(self)
+
+    def claims(self) -> list[Claim]:
+        """What the sources say beside what was measured."""
+        return self._told.claims(self)
+
+    def figure(self) -> Any:
+        """The numbers as a Figure of matplotlib. ImportError if that is not installed."""
+        return self._told.figure(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers as plain lists, dicts and numbers, as they are written to the JSON file."""
+        return {
+            "experiment": self.name,
+            "numbers": {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)},  # type: ignore[arg-type]
+            "claims": [dataclasses.asdict(claim) for claim in self.claims()],
+        }
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write NAME.txt, NAME.json and the figure as NAME.svg and NAME.png; the paths."""
+        text = f"{self}\n"
+        numbers = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        # All of it is made before the first file is written, so that an error leaves nothing half-done.
+        files = {".txt": text.encode(), ".json": numbers.encode(), **figures.drawn(self.figure())}
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        return figures.write(files, Path(folder) / self.name)
+
+    def __str__(self) -> str:
+        paragraphs = [f"{self.name}: {self.title}", *(each for each in self.story.strip().split("\n\n"))]
+        parts = [textwrap.fill(" ".join(each.split()), WIDTH) for each in paragraphs]
+        parts += [str(table) for table in self.tables()]
+        parts += [_in_words(claim) for claim in self.claims()]
+        return "\n\n".join(parts)
+
+
+def _in_words(claim: Claim) -> str:
+    pairs = (("said", f"{claim.said} ({claim.source})"), ("measured", claim.measured), ("so", claim.verdict))
+    return "\n".join(
+        textwrap.fill(text, WIDTH, initial_indent=f"{word:>8}: ", subsequent_indent=" " * 10) for word, text in pairs
+    )
+
+
+def _plain(thing: Any) -> Any:
+    """Numbers as JSON knows them; what is no number (NaN, infinity) is None."""
+    if dataclasses.is_dataclass(thing):
+        return {field.name: _plain(getattr(thing, field.name)) for field in dataclasses.fields(thing)}
+    if isinstance(thing, dict):
+        return {str(key): _plain(value) for key, value in thing.items()}
+    if isinstance(thing, (list, tuple)):
+        return [_plain(item) for item in thing]
+    if isinstance(thing, (np.ndarray, np.generic)):
+        return _plain(thing.tolist())
+    return None if isinstance(thing, float) and not math.isfinite(thing) else thing
