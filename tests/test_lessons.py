@@ -262,6 +262,16 @@ def test_the_examples_in_the_docstrings_are_true(name, monkeypatch):
     assert found.attempted and not found.failed
 
 
+def test_a_figure_is_saved_for_a_slide_as_svg_and_png(monkeypatch, tmp_path):
+    from tinygrad_relu.lab import figures
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    picture = importlib.import_module("lesson").show(figures.panels()[0])
+    svg, png = picture.save(tmp_path / "slide")
+    assert [path.name for path in (svg, png)] == ["slide.svg", "slide.png"]
+    assert svg.read_text(encoding="utf-8").endswith(picture._repr_svg_()) and png.read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_network_of_lesson_2_gives_the_numbers_of_its_source(lesson):
     """Matt Mazur, "A Step by Step Backpropagation Example": outputs, error, and the gradients of w5 and w1."""
     names = lesson(FOLDER / "2_chain_rule.py")

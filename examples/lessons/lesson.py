@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 
 from tinygrad_relu import Tensor
+from tinygrad_relu.lab import figures
 
 __all__ = ["Picture", "exercise", "show"]
 
@@ -58,16 +58,20 @@ def _array(thing: Any) -> np.ndarray:
 
 
 class Picture:
-    """A figure that a notebook shows as SVG, with the same bytes each time."""
+    """A figure that a notebook shows as SVG, with the same bytes each time.
+
+    ``show(figure).save("slide")`` writes it for a slide, as slide.svg and slide.png.
+    """
 
     def __init__(self, figure: Any):
         self.figure = figure
 
+    def save(self, path: str | Path) -> list[Path]:
+        """Write PATH.svg and PATH.png; both paths."""
+        return figures.save(self.figure, path)
+
     def _repr_svg_(self) -> str:
-        file = io.StringIO()
-        with matplotlib.rc_context({"svg.hashsalt": "tinygrad_relu", "svg.fonttype": "path"}):
-            self.figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
-        text = file.getvalue()
+        text = figures.drawn(self.figure, [".svg"])[".svg"].decode()
         return text[text.index("<svg") :]
 
     def __repr__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +49,17 @@ def legend(axes: Any, **options: Any) -> None:
     axes.legend(**{"fontsize": _TEXT - 1, "edgecolor": "none", "framealpha": 0.85, **options})
 
 
-def drawn(figure: Any) -> dict[str, bytes]:
+def drawn(figure: Any, endings: Iterable[str] = (".svg", ".png")) -> dict[str, bytes]:
     """The figure as an SVG, whose bytes are the same each time, and as a PNG of 150 dots an inch, by file ending."""
     import matplotlib
 
+    options: dict[str, dict[str, Any]] = {".svg": {"metadata": {"Date": None}}, ".png": {"dpi": 150}}
     files = {}
     with warnings.catch_warnings(), matplotlib.rc_context({"svg.hashsalt": "tinygrad_relu", "svg.fonttype": "path"}):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
-        for ending, options in ((".svg", {"metadata": {"Date": None}}), (".png", {"dpi": 150})):
+        for ending in endings:
             file = io.BytesIO()
-            figure.savefig(file, format=ending[1:], facecolor="white", **options)
+            figure.savefig(file, format=ending[1:], facecolor="white", **options[ending])
             files[ending] = file.getvalue()
     return files
 
