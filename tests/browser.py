@@ -38,7 +38,7 @@ _VISIBLE = """without => {
 
 
 def require_browser() -> None:
-    """Skip the module that calls this, unless a browser and what drives it are installed."""
+    """Skip the module or the test that calls this, unless a browser and what drives it are installed."""
     for package in _PACKAGES:
         pytest.importorskip(package, reason=f"{package} is not installed: `make browser` installs it")
     if _executable() is None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import launched, opened, require_browser, serious_findings, visible_texts, watched_page
+from browser import opened, require_browser, serious_findings, visible_texts, watched_page
 
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, data, nn
@@ -30,12 +30,6 @@ PHONE = {"width": 360, "height": 740}
 
 
 # ---------------------------------------------------------------------- fixtures
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture

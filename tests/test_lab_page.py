@@ -141,15 +141,6 @@ def test_the_verdicts_are_counted_at_a_glance():
 # ---------------------------------------------------------------------- in a browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    import browser
-
-    browser.require_browser()
-    with browser.launched() as found:
-        yield found
-
-
 @pytest.fixture
 def visit(browser, folder):
     """Open the page in a window of this width and scheme; asked for may be only files of its folder."""
