@@ -1,6 +1,7 @@
 """Take the pictures of the README again, in light and dark, with a real browser: `make pictures`.
 
-They show what the package draws now, so they are taken, never touched up.
+They show what the package draws now, so they are taken, never touched up. The experiments of the lab are run anew, and
+their figures drawn for a white ground.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 import tinygrad_relu as tg
-from tinygrad_relu import Tensor
+from tinygrad_relu import Tensor, lab
+from tinygrad_relu.lab import figures
 
 HERE = Path(__file__).parent
+LAB = ("dying", "siblings")
 STEP = "relu sends a gradient"  # the moment that the explorer is shown at
 
 
@@ -65,6 +68,8 @@ def main() -> None:
         take(browser, explorer_page(folder), "explorer", 1280, 800)
         take(browser, graph_page(folder), "graph", 860, 96)
         browser.close()
+    for name in LAB:
+        figures.write(figures.drawn(lab.run(name).figure(), [".svg"]), HERE / name)
 
 
 if __name__ == "__main__":

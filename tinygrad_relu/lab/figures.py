@@ -13,7 +13,7 @@ from ..serialize import replacing
 
 __all__ = [
     "BLACK", "BLUE", "COLORS", "GREEN", "GREY", "MARKERS", "ORANGE", "PURPLE", "RED", "SKY", "drawn", "legend",
-    "panels", "save", "write",
+    "mosaic", "panels", "save", "write",
 ]  # fmt: skip
 
 # Okabe and Ito's colours (2008, "Color universal design"), told apart with any kind of colour vision.
@@ -30,18 +30,36 @@ def panels(rows: int = 1, columns: int = 1, *, width: float = 6.0, height: float
 
     Raises ImportError if matplotlib is not installed.
     """
-    figure = plots._figure(figsize=(width * columns, height * rows))
-    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+    figure = _figure(width * columns, height * rows)
     axes = figure.subplots(rows, columns, squeeze=False, **options).ravel().tolist()
     for each in axes:
-        each.tick_params(labelsize=_TEXT - 1)
-        each.xaxis.label.set_size(_TEXT)
-        each.yaxis.label.set_size(_TEXT)
-        each.title.set_size(_TEXT + 1)
-        each.grid(alpha=0.25)
-        each.set_axisbelow(True)
-        each.spines[["top", "right"]].set_visible(False)
+        _style(each)
     return figure, axes
+
+
+def mosaic(layout: str, *, width: float, height: float, **options: Any) -> Any:
+    """A Figure of this size in inches, and its axes by the letters of ``layout``: ``"ab;cc"`` has c below a and b."""
+    figure = _figure(width, height)
+    axes = figure.subplot_mosaic(layout, **options)
+    for each in axes.values():
+        _style(each)
+    return figure, axes
+
+
+def _figure(width: float, height: float) -> Any:
+    figure = plots._figure(figsize=(width, height))
+    figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+    return figure
+
+
+def _style(axes: Any) -> None:
+    axes.tick_params(labelsize=_TEXT - 1)
+    axes.xaxis.label.set_size(_TEXT)
+    axes.yaxis.label.set_size(_TEXT)
+    axes.title.set_size(_TEXT + 1)
+    axes.grid(alpha=0.25)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def legend(axes: Any, **options: Any) -> None:
