@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HANGUL = re.compile("[가-힣]")
-NUMBER = re.compile(r"(?<![A-Za-z_\d])\d[\d.,]*\d|(?<![A-Za-z_\d])\d|[⁰¹²³⁴-⁹]+")
+NUMBER = re.compile(r"(?:(?<=[\s(])-)?(?<![A-Za-z_\d])\d(?:[\d.,]*\d)?|[⁻⁰¹²³⁴-⁹]+")
 TARGET = re.compile(r'\]\(([^)\s]+)[^)]*\)|\b(?:src|srcset|href)="([^"]+)"')
 FOUR_WORDS = re.compile(r"[A-Za-z'’]+(?:\s[A-Za-z'’]+){3,}")  # so many in a row are English; a list of names has commas
 
@@ -268,7 +268,8 @@ def test_a_good_twin_passes():
         ("1_one.ko", "2_one.ko", "links and pictures: missing ['1_one.ipynb']"),
         ("`backward`", "`forward`", "names in code: missing ['`backward`']"),
         ("2초", "3초", "numbers: missing ['2'], not in the English ['3']"),
-        ("10⁻¹²", "10⁻¹³", "numbers"),
+        ("10⁻¹²", "10¹²", "missing ['⁻¹²'], not in the English ['¹²']"),
+        ("2초 만에", "약 -2초 만에", "numbers: missing ['2']"),
         ("48, 1,500", "1,500, 48", "has the numbers ['48', '1,500']"),
         ("| `Tensor`, PyTorch ", "", "a table of"),
         ("- [수업]", "[수업]", "the English has"),
