@@ -1,4 +1,4 @@
-"""The lab's common parts: the same numbers on every executor, the files, the command line."""
+"""The lab's common parts: one thread for BLAS, the files, the command line."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ import os
 import statistics
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from experiments import SMALL, TINY
 
 from tinygrad_relu import lab
 from tinygrad_relu.__main__ import main
 from tinygrad_relu.lab import command, workers
-
-ROOT = Path(__file__).resolve().parents[1]
-SMALL = {
-    "order": {"steps": 6, "lengths": (10, 2000)},
-    "mask": {"seeds": 2, "epochs": 2, "blocks": (1, 2)},
-    "kink": {"seeds": 1, "epochs": 1, "starts": 4, "narrow": 8, "widths": (2,)},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +34,7 @@ def small(monkeypatch):
 
 
 def small_run(name):
-    return lab.run(name, executor=lab.Serial(), **SMALL[name])
+    return lab.run(name, executor=lab.Serial(), **TINY[name])
 
 
 def error_of(capsys):
@@ -51,29 +44,7 @@ def error_of(capsys):
     return err
 
 
-# ---------------------------------------------------------------------- executors
-
-
-@pytest.fixture(scope="module")
-def processes():
-    with lab.process_pool(2) as pool:
-        yield pool
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_every_executor_gives_the_same_numbers(name, processes):
-    serial = small_run(name).to_dict()
-    with ThreadPoolExecutor(2) as threads:
-        assert lab.run(name, executor=threads, **SMALL[name]).to_dict() == serial
-    assert lab.run(name, executor=processes, **SMALL[name]).to_dict() == serial
-
-
-def test_results_come_in_the_order_of_the_jobs_and_errors_come_through(processes):
-    jobs = [(2.0, n) for n in range(20)]
-    for executor in (lab.Serial(), processes):
-        assert lab.each(math.pow, jobs, executor) == [2.0**n for n in range(20)]
-        with pytest.raises(ValueError, match="math domain error"):
-            lab.each(math.sqrt, [(1.0,), (-1.0,)], executor)
+# ---------------------------------------------------------------------- threads of BLAS
 
 
 def test_blas_has_one_thread_in_the_block_and_its_own_number_after_it():
@@ -120,7 +91,7 @@ def test_a_spread_is_what_the_statistics_module_says():
     assert lab.Spread.of([7.0]) == lab.Spread(7.0, 0.0, 1)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", TINY)
 def test_saving_writes_text_numbers_and_the_figure(name):
     found = small_run(name)
     paths = found.save("out")

@@ -1,4 +1,4 @@
-"""Born dead: the formula against the literature, and the counts against the formula; on a distributed engine too."""
+"""Born dead: the formula against the literature, and the counts against the formula."""
 
 from __future__ import annotations
 
@@ -92,34 +92,3 @@ def test_sizes_below_one_and_empty_tables_are_refused(sizes):
         born_dead_table(*sizes, executor=lab.Serial())
     with pytest.raises(ValueError, match="at least 1, got 0 and 3"):
         born_dead_probability(0, 3)
-
-
-# ---------------------------------------------------------------------- a distributed engine
-
-SMALL = {"steps": 4, "lengths": (10, 2000)}
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Dask's executor on two processes of this machine; nothing of it is left in the end."""
-    distributed = pytest.importorskip("distributed")
-    local = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
-    with (
-        distributed.LocalCluster(**local, dashboard_address=None) as workers,
-        distributed.Client(workers) as client,
-    ):
-        yield client.get_executor()
-
-
-def test_the_large_table_on_dask_is_that_of_any_executor_and_agrees_with_the_formula(cluster):
-    """Depth 2 to 20, width 2 to 10, 10,000 networks a cell."""
-    found = born_dead_table(executor=cluster)
-    assert len(found.cells) == 19 * 9 and {cell.networks for cell in found.cells} == {10_000}
-    assert abs(found.score) < 4 and abs(found.farthest.z) < 5  # of 171, one in 10,000 times by chance
-    here = born_dead_table([2, 20], [2, 10], executor=lab.Serial())
-    assert set(here.cells) <= set(found.cells)
-
-
-def test_experiments_give_the_same_numbers_on_dask(cluster):
-    there = lab.run("order", executor=cluster, **SMALL)
-    assert there.to_dict() == lab.run("order", executor=lab.Serial(), **SMALL).to_dict()

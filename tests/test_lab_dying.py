@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -121,15 +119,6 @@ def test_a_unit_that_still_moves_is_not_called_still(found):
     for changed in ({"moved_after": 1e-9}, {"largest_gradient_after": 0.5}):
         moving = dataclasses.replace(found, death=dataclasses.replace(found.death, **changed))
         assert moving.claims()[2].verdict == "does not hold here"
-
-
-def test_all_executors_give_the_same_numbers(found):
-    numbers = found.to_dict()
-    json.dumps(numbers, allow_nan=False)
-    with lab.process_pool(2) as processes:
-        assert run(**TINY, executor=processes).to_dict() == numbers
-    with ThreadPoolExecutor(2) as threads:
-        assert run(**TINY, executor=threads).to_dict() == numbers
 
 
 def test_the_figure_is_labelled_and_shows_the_numbers(found):

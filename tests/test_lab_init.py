@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -65,14 +64,6 @@ def test_thirty_layers_learn_with_he_and_stall_with_xavier():
 def test_three_layers_learn_with_either():
     for start in (HE, XAVIER):
         assert train(start, 3, epochs=60, seed=0).losses[-1] < CHANCE - 0.1
-
-
-def test_all_executors_give_the_same_numbers(found):
-    options = {"layers": [3], "epochs": 3, "seeds": 2, "depth": 6, "moment_seeds": 4}
-    with lab.process_pool(2) as processes:
-        assert init.run(**options, executor=processes).to_dict() == found.to_dict()
-    with ThreadPoolExecutor(2) as threads:
-        assert init.run(**options, executor=threads).to_dict() == found.to_dict()
 
 
 def test_each_start_has_seeds_of_its_own_and_all_are_shown(found):

@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import pytest
+from experiments import SMALL
 
 from tinygrad_relu import lab
 from tinygrad_relu.lab.page import Run, page, write_page
-
-SMALL = {
-    "order": {"steps": 4, "lengths": (10, 2000)},
-    "mask": {"seeds": 2, "epochs": 1, "blocks": (1, 2)},
-    "kink": {"seeds": 1, "epochs": 1, "starts": 4, "narrow": 8, "widths": (2,)},
-}
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -223,15 +221,6 @@ def test_the_other_verdicts_follow_the_numbers(found):
     means = [dataclasses.replace(each, measured=each.measured + 1) for each in found.means]
     wrong = dataclasses.replace(found, means=means, swish_minimum=(-1.2, -0.2785)).claims()
     assert [claim.verdict for claim in wrong[3:]] == ["does not hold here"] * 2
-
-
-def test_all_executors_give_the_same_numbers(found):
-    numbers = found.to_dict()
-    json.dumps(numbers, allow_nan=False)
-    with lab.process_pool(2) as processes:
-        assert run(**TINY, executor=processes).to_dict() == numbers
-    with ThreadPoolExecutor(2) as threads:
-        assert run(**TINY, executor=threads).to_dict() == numbers
 
 
 def test_the_figure_is_labelled_and_shows_every_function(found):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -79,13 +78,6 @@ def test_relu_arrives_first_and_sigmoid_is_counted_though_it_does_not(found):
     assert len(ratio.ratios) == 3 and ratio.at_least == 3 and min(ratio.ratios) > 1
     assert "> 12" in str(found) and "at least" in str(found)
     json.dumps(found.to_dict(), allow_nan=False)
-
-
-def test_all_executors_give_the_same_numbers(found):
-    with lab.process_pool(2) as processes:
-        assert speed.run(**TINY, executor=processes).to_dict() == found.to_dict()
-    with ThreadPoolExecutor(2) as threads:
-        assert speed.run(**TINY, executor=threads).to_dict() == found.to_dict()
 
 
 @pytest.fixture

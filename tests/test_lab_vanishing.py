@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -118,15 +117,6 @@ def test_large_inputs_make_the_singular_values_smaller_where_they_come_in(found)
         if each.inputs == vanishing.ORDINARY:
             means = [layer.mean for layer in each.layers]
             assert means[0] < means[-1] < each.formula * 1.01
-
-
-def test_all_executors_give_the_same_numbers():
-    options = {"depths": [2, 3], "seeds": 2}
-    serial = vanishing.run(**options, executor=lab.Serial()).to_dict()
-    with lab.process_pool(2) as processes:
-        assert vanishing.run(**options, executor=processes).to_dict() == serial
-    with ThreadPoolExecutor(2) as threads:
-        assert vanishing.run(**options, executor=threads).to_dict() == serial
 
 
 def test_verdicts_follow_the_numbers(found):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -143,15 +141,6 @@ def test_verdicts_follow_the_numbers(found):
     assert of_steps(20, 10, 20) == "holds"
     assert of_steps(10, 10, 20) == "holds in part"
     assert of_steps(20, 20, 10) == "does not hold here"
-
-
-def test_all_executors_give_the_same_numbers(found):
-    numbers = found.to_dict()
-    json.dumps(numbers, allow_nan=False)
-    with lab.process_pool(2) as processes:
-        assert run(**TINY, executor=processes).to_dict() == numbers
-    with ThreadPoolExecutor(2) as threads:
-        assert run(**TINY, executor=threads).to_dict() == numbers
 
 
 def test_the_figure_is_labelled_and_shows_the_numbers(found):
