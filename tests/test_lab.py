@@ -79,6 +79,22 @@ def test_products_are_those_of_a_process_that_has_one_thread_from_the_start():
         assert (a.T @ a).sum().hex() == told.strip()
 
 
+# ---------------------------------------------------------------------- options
+
+
+def test_an_unknown_option_is_named_beside_those_that_there_are():
+    with pytest.raises(TypeError, match="lab: order has no option 'setps'; it has steps, lengths"):
+        lab.run("order", setps=3)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_options_with_which_nothing_could_be_measured_are_named(name):
+    for option, value in TINY[name].items():
+        empty = 0 if isinstance(value, int) else type(value)()
+        with pytest.raises(ValueError, match=f"lab: {name} needs {option} .*got "):
+            lab.run(name, executor=lab.Serial(), **{option: empty})
+
+
 # ---------------------------------------------------------------------- findings
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
@@ -63,10 +65,26 @@ def _findings_of(module: Any) -> type[Findings]:
 def run(name: str, *, executor: Executor | None = None, progress: bool = False, **options: Any) -> Findings:
     """Run an experiment and return what it found; ``options`` are those of its own ``run``.
 
+    Numbers of seeds, epochs and so on are at least 1. Raises TypeError for an option that the experiment does not have.
+
     >>> print(lab.run("order", executor=lab.Serial()).tables()[0])
     b = a + a; c = b + b
                   way         visits  dc/da
             recursion  c b a a b a a      8
     topological order          c b a      4
     """
-    return experiment(name).run(executor=executor, progress=progress, **options)
+    measure = experiment(name).run
+    _check(name, list(inspect.signature(measure).parameters), options)
+    return measure(executor=executor, progress=progress, **options)
+
+
+def _check(name: str, known: list[str], options: dict[str, Any]) -> None:
+    """Raise an error that names the option with which nothing could be measured."""
+    for option, value in options.items():
+        if option not in known:
+            there = ", ".join(each for each in known if each not in ("executor", "progress"))
+            raise TypeError(f"lab: {name} has no option {option!r}; it has {there}")
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"lab: {name} needs {option} of at least 1, got {value}")
+        if isinstance(value, Sequence) and not value:
+            raise ValueError(f"lab: {name} needs {option} to have something in it, got {value!r}")
