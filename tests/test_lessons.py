@@ -293,6 +293,16 @@ def test_each_passage_stands_in_both_languages(script):
         assert shape_of(english.source) == shape_of(korean.source)
 
 
+@of_each_lesson
+def test_bold_type_ends_where_markdown_sees_it(script):
+    """`**word(s)**는` is no bold type: behind a sign the stars must not be followed by a letter, nor the other way."""
+    for cell in cells_of(script):
+        if cell.cell_type == "markdown":
+            for before, text, after in re.findall(r"(^|.)\*\*([^*]+)\*\*(.|$)", cell.source, flags=re.M):
+                assert text[-1].isalnum() or not after.isalnum(), text
+                assert text[0].isalnum() or not before.isalnum(), text
+
+
 def shape_of(source):
     """The headings, and the numbers of rows of tables, of lines of code, and of list items."""
     lines = source.splitlines()
