@@ -5,9 +5,9 @@ import inspect
 import pytest
 
 import tinygrad_relu as tg
-from tinygrad_relu import Tensor, data, nn, optim
+from tinygrad_relu import Tensor, data, lab, nn, optim
 
-ROOMS = (tg, nn, nn.init, nn.utils, optim, optim.lr_scheduler, data)
+ROOMS = (tg, nn, nn.init, nn.utils, optim, optim.lr_scheduler, data, lab)
 # What functions return or raise; their examples stand with those functions.
 RESULTS = {"DeadUnits", "UnitActivity", "GradcheckError", "Table", "LayerSummary", "ModelSummary"}
 

@@ -49,13 +49,25 @@ class Spread:
         """How far the mean may be from that over all seeds: the deviation by the root of the count."""
         return self.deviation / math.sqrt(self.count)
 
+    def percent(self, digits: int = 1) -> str:
+        """A share as per cent, mean ± deviation, with so many digits behind the point.
+
+        >>> Spread.of([0.25, 0.75]).percent(0)
+        '50 ± 35 %'
+        """
+        return f"{100 * self.mean:.{digits}f} ± {100 * self.deviation:.{digits}f} %"
+
     def __str__(self) -> str:
         return f"{self.mean:.3g} ± {self.deviation:.2g} ({self.count} seeds)"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What a source says beside what was measured here."""
+    """What a source says beside what was measured here.
+
+    >>> lab.run("order").claims()[0].verdict
+    'holds'
+    """
 
     said: str
     source: str
@@ -65,7 +77,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under the names of their columns."""
+    """Rows of text under the names of their columns.
+
+    >>> print(Table("squares", ["x", "x * x"], [["2", "4"], ["10", "100"]]))
+    squares
+     x  x * x
+     2      4
+    10    100
+    """
 
     title: str
     columns: list[str]
@@ -81,6 +100,10 @@ class Findings:
     Beside the module that measures, NAME.py, stands ``told/NAME.py``, which has the words and the picture.
     ``str()`` is the text with tables and claims, ``to_dict()`` the numbers, ``figure()`` a Figure of matplotlib, and
     ``save(folder)`` writes all of it.
+
+    >>> found = lab.run("order")
+    >>> found.title, len(found.tables()), found.to_dict()["numbers"]["slope_in_order"]
+    ('why gradients go back in topological order, and recursion does not do', 3, 4.0)
     """
 
     name: ClassVar[str]  # as the command line knows it: that of the module

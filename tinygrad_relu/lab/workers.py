@@ -48,6 +48,9 @@ def each(
     find it; what is random in it must come from its arguments (``tg.random.seeded``). ``progress`` is what stands
     beside the bar, and none is shown without it or without a terminal. An error in one piece ends it all. Meanwhile
     BLAS has one thread, see ``one_blas_thread``.
+
+    >>> each(pow, [(2, 3), (3, 2)], Serial())
+    [8, 9]
     """
     todo = [tuple(job) for job in jobs]
     with one_blas_thread(), process_pool(len(todo)) if executor is None else nullcontext(executor) as pool:
@@ -128,7 +131,12 @@ def _blas_threads() -> tuple[Callable[[], int], Callable[[int], Any]]:
 
 
 def process_pool(most: int | None = None) -> ProcessPoolExecutor:
-    """A pool with a process for each core that this process may use, but no more than ``most``."""
+    """A pool with a process for each core that this process may use, but no more than ``most``.
+
+    >>> with process_pool(2) as pool:
+    ...     each(pow, [(2, 3), (3, 2)], pool)
+    [8, 9]
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # To fork is the fastest and asks nothing of the user's script, but is not safe beside other threads.
     alone = sys.platform == "linux" and threading.active_count() == 1

@@ -9,7 +9,7 @@ import numpy as np
 from .. import figures
 from ..born_dead import BornDead, born_dead_probability
 from ..dying import Death, Dying, Rate
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Table
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
 
@@ -44,11 +44,6 @@ def figure(found: Dying) -> Any:
     return figure
 
 
-def _share(spread: Spread) -> str:
-    """As per cent: mean and standard deviation."""
-    return f"{100 * spread.mean:.1f} ± {100 * spread.deviation:.1f} %"
-
-
 # ---------------------------------------------------------------------- tables
 
 
@@ -58,11 +53,11 @@ def _rates(found: Dying) -> Table:
         [
             f"{rate.lr:g}" if not layer else "",
             f"{layer + 1}",
-            _share(rate.dead[layer]),
-            _share(rate.dead_on_batch[layer]),
+            rate.dead[layer].percent(),
+            rate.dead_on_batch[layer].percent(),
             f"{rate.zeros[layer].mean:.0%}",
             f"{rate.came_back[layer]}",
-            _share(rate.error) if not layer else "",
+            rate.error.percent() if not layer else "",
         ]
         for rate in found.rates
         for layer in range(len(rate.dead))
@@ -96,12 +91,12 @@ def _large_rates(found: Dying) -> Claim:
     first = min(many, key=lambda rate: rate.lr) if many else max(found.rates, key=lambda rate: rate.lr)
     good = [rate for rate in found.rates if rate.error.mean < 0.05]
     measured = (
-        f"of all units {_share(calm.dead_of_all)} are dead at the rate {calm.lr:g}, {_share(first.dead_of_all)} at "
-        f"{first.lr:g}, where {_share(first.error)} of the training rows are classified wrongly"
+        f"of all units {calm.dead_of_all.percent()} are dead at the rate {calm.lr:g}, {first.dead_of_all.percent()} at "
+        f"{first.lr:g}, where {first.error.percent()} of the training rows are classified wrongly"
     )
     if good:
         harmless = max(good, key=lambda rate: rate.dead_of_all.mean)
-        measured += f"; where less than 5 % are, at most {_share(harmless.dead_of_all)}, at {harmless.lr:g}"
+        measured += f"; where less than 5 % are, at most {harmless.dead_of_all.percent()}, at {harmless.lr:g}"
     return Claim(
         "as much as 40 % of the network can be dead if the learning rate is set too high",
         "Stanford CS231n, notes on neural networks 1, commonly used activation functions",
@@ -117,7 +112,7 @@ def _negative_sums(found: Dying) -> Claim:
     return Claim(
         "from the moment that a unit's weighted sum turns negative it gives only 0, and nothing changes any more",
         "the seminar note, limits of ReLU",
-        f"at the rate {calm.lr:g}, {silent:.0%} of the sums are negative but {_share(calm.dead_of_all)} of the "
+        f"at the rate {calm.lr:g}, {silent:.0%} of the sums are negative but {calm.dead_of_all.percent()} of the "
         f"units are dead, for that takes a negative sum for every row. Of dead units of the first layer "
         f"{back[0]} came back; of the second {back[1]}, since what comes in there moves on",
         "holds" if not back.any() and silent < 0.05 else "holds in part",

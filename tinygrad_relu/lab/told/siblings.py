@@ -31,7 +31,7 @@ def tables(found: Siblings) -> list[Table]:
     ]
     relu = found.errors[0]
     errors = [
-        [each.function, f"{each.lr:g}", _percent(Spread.of(each.errors)), _difference(each, relu)]
+        [each.function, f"{each.lr:g}", Spread.of(each.errors).percent(), _difference(each, relu)]
         for each in found.errors
     ]
     depths = sorted({each.depth for each in found.revivals})
@@ -76,11 +76,6 @@ def figure(found: Siblings) -> Any:
     return figure
 
 
-def _percent(spread: Spread) -> str:
-    """Mean and standard deviation."""
-    return f"{100 * spread.mean:.1f} ± {100 * spread.deviation:.1f} %"
-
-
 def _difference(one: Errors, other: Errors) -> str:
     """In points, with the standard error of the mean of the differences."""
     if one is other:
@@ -106,7 +101,7 @@ def _performance(found: Siblings) -> Claim:
     return Claim(
         "ReLU does well enough, and functions that were made to mend it sometimes do worse",
         "the seminar note, its conclusion",
-        f"on the digits ReLU is wrong for {_percent(Spread.of(relu.errors))} of the rows. Of the {len(others)} others "
+        f"on the digits ReLU is wrong for {Spread.of(relu.errors).percent()} of the rows. Of the {len(others)} others "
         f"{_listed(worse)} {'is' if len(worse) == 1 else 'are'} worse by more than four standard errors, "
         f"{_listed(better)} better; the rest cannot be told apart with {len(relu.errors)} seeds",
         "does not hold here" if not worse else "holds in part" if better else "holds",

@@ -24,11 +24,11 @@ def tables(found: Zigzag) -> list[Table]:
     over = f"mean ± deviation, seeds {found.seeds[0]} to {found.seeds[-1]}"
     sizes = ["one example", *(f"batch of {size}" for size in found.batch_sizes[1:])]
     shares = [
-        [signs.network, _share(signs.first_layer[0]), *(_share(spread) for spread in signs.second_layer)]
+        [signs.network, signs.first_layer[0].percent(0), *(spread.percent(0) for spread in signs.second_layer)]
         for signs in found.signs
     ]
     reversals = [
-        [signs.network, _share(signs.positive), *(_share(spread) for spread in signs.reversals)]
+        [signs.network, signs.positive.percent(0), *(spread.percent(0) for spread in signs.reversals)]
         for signs in found.signs
     ]
     courses = [
@@ -69,11 +69,6 @@ def figure(found: Zigzag) -> Any:
     return figure
 
 
-def _share(spread: Spread) -> str:
-    """As per cent: mean and standard deviation."""
-    return f"{100 * spread.mean:.0f} ± {100 * spread.deviation:.0f} %"
-
-
 def _number(spread: Spread) -> str:
     return f"{spread.mean:.1f} ± {spread.deviation:.1f}"
 
@@ -88,8 +83,8 @@ def _one_sign(found: Zigzag) -> Claim:
         "with inputs that are all positive, the weights of a unit can only all grow or all shrink together for a "
         "given example",
         'LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.3',
-        f"for single examples {_share(of_relu)} of the units behind ReLU have weight gradients of one sign, "
-        f"{_share(of_sigmoid)} behind sigmoid, {_share(of_tanh)} behind tanh",
+        f"for single examples {of_relu.percent(0)} of the units behind ReLU have weight gradients of one sign, "
+        f"{of_sigmoid.percent(0)} behind sigmoid, {of_tanh.percent(0)} behind tanh",
         "holds" if holds else "does not hold here",
     )
 
@@ -101,7 +96,7 @@ def _zigzag(found: Zigzag) -> Claim:
     return Claim(
         "outputs and gradients of ReLU are both positive, so that its weights zigzag as those of sigmoid do",
         "the seminar note, limits of ReLU",
-        f"the slope is 0 or 1, but the gradient that a unit gets is positive for {_share(of_relu.positive)} of "
+        f"the slope is 0 or 1, but the gradient that a unit gets is positive for {of_relu.positive.percent(0)} of "
         f"units only. Over a batch of {found.batch_sizes[-1]}, {largest:.0%} of the units have weight gradients of "
         f"one sign, {of_sigmoid.second_layer[-1].mean:.0%} behind sigmoid. The next single example pulls back "
         f"{of_relu.reversals[0].mean:.0%} of the units behind ReLU, and {leaky.reversals[0].mean:.0%} of those behind "
