@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
+import re
+import signal
 import statistics
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -123,6 +128,28 @@ def test_saving_writes_text_numbers_and_the_figure(name):
     before = {path: path.read_bytes() for path in (text, numbers, svg)}
     found.save("out")
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_notebook_shows_findings_with_their_figure_and_a_figure_by_itself(name):
+    shells = pytest.importorskip("IPython.core.interactiveshell")
+    format_ = shells.InteractiveShell.instance().display_formatter.format
+    found = small_run(name)
+    shown, _ = format_(found)
+    html = shown["text/html"]
+    assert all(escape(claim.measured) in html for claim in found.claims())
+    assert all(escape(table.title) in html for table in found.tables())
+    (picture,) = re.findall('src="data:image/svg[+]xml;base64,([^"]+)"', html)
+    assert ElementTree.fromstring(base64.b64decode(picture)).tag.endswith("svg")
+    assert shown["text/plain"].startswith(f"<{type(found).__name__}: ") and len(shown["text/plain"]) < 80
+    drawn, _ = format_(found.figure())
+    assert ElementTree.fromstring(drawn["image/svg+xml"]).tag.endswith("svg")
+
+
+def test_without_matplotlib_a_notebook_shows_the_rest(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    html = small_run("order")._repr_html_()
+    assert "<table>" in html and "<img" not in html
 
 
 @dataclass
@@ -240,3 +267,21 @@ def test_interrupted_at_once_says_that_nothing_was_written(small, monkeypatch, c
     monkeypatch.setattr(command, "run", interrupted)
     assert main(["lab", "order"]) == 130
     assert capsys.readouterr().err == "tinygrad-relu: interrupted, nothing was written\n" and os.listdir() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+@pytest.mark.parametrize(("sent", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_it_soon_and_leaves_no_process(sent, status):
+    code = "import sys; from tinygrad_relu.__main__ import main; sys.exit(main(['lab', 'speed', '--out', 'out']))"
+
+    def heed():  # what runs in the background of a shell may have been told to ignore it
+        signal.signal(getattr(signal, sent), signal.SIG_DFL)
+
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heed}
+    running = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, **options)
+    time.sleep(2)
+    os.killpg(running.pid, getattr(signal, sent))  # as a terminal does: all of the group get it
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == status and "nothing was written" in err and not os.path.exists("out")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)

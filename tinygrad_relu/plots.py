@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import warnings
 from typing import Any
@@ -120,7 +121,19 @@ def _figure(**options: Any) -> Any:
         figure = importlib.import_module("matplotlib.figure")
     except ImportError:
         raise ImportError('pictures need matplotlib: pip install "tinygrad_relu[plot]"') from None
-    return figure.Figure(layout="constrained", **options)
+    # The class is made here, since matplotlib may not be there; it is one that notebooks show.
+    shown = type("Figure", (figure.Figure,), {"_repr_svg_": lambda self: as_svg(self).decode()})
+    return shown(layout="constrained", **options)
+
+
+def as_svg(figure: Any) -> bytes:
+    """The figure as an SVG for a white ground, whose bytes are the same each time."""
+    matplotlib = importlib.import_module("matplotlib")
+    file = io.BytesIO()
+    with warnings.catch_warnings(), matplotlib.rc_context({"svg.hashsalt": "tinygrad_relu", "svg.fonttype": "path"}):
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
+        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
+    return file.getvalue()
 
 
 def _saved(figure: Any, path: str | os.PathLike[str] | None) -> Any:

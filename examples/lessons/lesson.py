@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_relu import Tensor
+from tinygrad_relu import Tensor, plots
 from tinygrad_relu.lab import figures
 
 __all__ = ["Picture", "exercise", "show"]
@@ -71,7 +71,7 @@ class Picture:
         return figures.save(self.figure, path)
 
     def _repr_svg_(self) -> str:
-        text = figures.drawn(self.figure, [".svg"])[".svg"].decode()
+        text = plots.as_svg(self.figure).decode()
         return text[text.index("<svg") :]
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, sync_playwright
 
 import tinygrad_relu as tg
-from tinygrad_relu import Tensor, lab
+from tinygrad_relu import Tensor, lab, plots
 from tinygrad_relu.lab import figures
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ def main() -> None:
         take(browser, graph_page(folder), "graph", 860, 96)
         browser.close()
     for name in LAB:
-        figures.write(figures.drawn(lab.run(name).figure(), [".svg"]), HERE / name)
+        figures.write({".svg": plots.as_svg(lab.run(name).figure())}, HERE / name)
 
 
 if __name__ == "__main__":

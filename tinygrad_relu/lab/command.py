@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -69,15 +68,13 @@ def _check_possible(out: Path) -> None:
 
 @contextmanager
 def _pool(workers: int | None) -> Iterator[Executor]:
-    """Processes that are ended at once, and not waited for, if anything goes wrong."""
-    others = set(multiprocessing.active_children())
+    """Processes that end when we do; if anything goes wrong, with the piece of work that each is at, a second or so.
+
+    They are not killed: one that is hit while it starts may stay, and would be waited for without an end.
+    """
     pool = process_pool(workers)
     try:
         yield pool
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

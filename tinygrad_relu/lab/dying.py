@@ -69,7 +69,7 @@ class Death:
     moved_after: float  # how far any of its parameters has gone since
 
 
-@dataclass
+@dataclass(repr=False)
 class Dying(Findings):
     """Dead units against the learning rate, the death of one, and networks that are born dead."""
 

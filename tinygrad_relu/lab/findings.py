@@ -99,7 +99,7 @@ class Findings:
 
     Beside the module that measures, NAME.py, stands ``told/NAME.py``, which has the words and the picture.
     ``str()`` is the text with tables and claims, ``to_dict()`` the numbers, ``figure()`` a Figure of matplotlib, and
-    ``save(folder)`` writes all of it.
+    ``save(folder)`` writes all of it. A notebook shows findings with their figure.
 
     >>> found = lab.run("order")
     >>> found.title, len(found.tables()), found.to_dict()["numbers"]["slope_in_order"]
@@ -155,6 +155,14 @@ class Findings:
         files = {".txt": text.encode(), ".json": numbers.encode(), **figures.drawn(self.figure())}
         Path(folder).mkdir(parents=True, exist_ok=True)
         return figures.write(files, Path(folder) / self.name)
+
+    def __repr__(self) -> str:
+        """Short: the numbers may be thousands."""
+        return f"<{type(self).__name__}: {len(self.tables())} tables, {len(self.claims())} claims; print() shows them>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return importlib.import_module(f"{__package__}.page").fragment(self)
 
     def __str__(self) -> str:
         paragraphs = [f"{self.name}: {self.title}", *(each for each in self.story.strip().split("\n\n"))]

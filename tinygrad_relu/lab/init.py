@@ -120,7 +120,7 @@ class Trainings:
         return all(run.error <= 0.05 for run in self.runs)
 
 
-@dataclass
+@dataclass(repr=False)
 class Init(Findings):
     """The signal's mean square by layer, and the trainings."""
 

@@ -88,7 +88,7 @@ class Check:
     judged: str  # "agrees", "at a kink" or "wrong"
 
 
-@dataclass
+@dataclass(repr=False)
 class Kink(Findings):
     """How often 0 is met, and what comes of it."""
 

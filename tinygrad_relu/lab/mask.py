@@ -84,7 +84,7 @@ class Residual:
         return self.difference.mean > 3 * self.difference.standard_error
 
 
-@dataclass
+@dataclass(repr=False)
 class Mask(Findings):
     """The note's numbers, the graphs in which its rule fails, and what that does to a training."""
 

@@ -52,7 +52,7 @@ class Chain:
     slope_in_order: float
 
 
-@dataclass
+@dataclass(repr=False)
 class Order(Findings):
     """What three ways through the same graphs visit, and what they give."""
 

@@ -5,6 +5,7 @@ The page asks for nothing else, neither scripts nor fonts, so the folder can be 
 
 from __future__ import annotations
 
+import base64
 import inspect
 import re
 from collections import Counter
@@ -13,10 +14,11 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from .. import plots
 from ..serialize import replacing
 from .findings import Claim, Findings, Table
 
-__all__ = ["INDEX", "Run", "page", "write_page"]
+__all__ = ["INDEX", "Run", "fragment", "page", "write_page"]
 
 INDEX = "index.html"
 _HERE = Path(__file__).parent
@@ -88,6 +90,28 @@ claim does not hold at this size. Read it from top to bottom, or begin with what
 </body>
 </html>
 """
+
+
+def fragment(found: Findings) -> str:
+    """All that was found, with its figure inside, as HTML for a notebook, whose style it takes on.
+
+    >>> "<table>" in fragment(lab.run("order", executor=lab.Serial(), steps=4))
+    True
+    """
+    title = f"<h2>{escape(f'{found.name}: {found.title}')}</h2>"
+    return "\n".join(
+        [title, _story(found.story), _picture(found), *map(_table, found.tables()), *map(_claim, found.claims())]
+    )
+
+
+def _picture(found: Findings) -> str:
+    """The figure inside the HTML; nothing where matplotlib is not installed."""
+    try:
+        svg = base64.b64encode(plots.as_svg(found.figure())).decode()
+    except ImportError:
+        return ""
+    image = f'<img style="max-width: 100%" alt="{escape(found.caption)}" src="data:image/svg+xml;base64,{svg}">'
+    return f"<figure>{image}<figcaption>{escape(found.caption)}</figcaption></figure>"
 
 
 def _entry(found: Findings) -> str:

@@ -119,7 +119,7 @@ class Revival:
         return float(np.isfinite(self.steps).mean())
 
 
-@dataclass
+@dataclass(repr=False)
 class Siblings(Findings):
     """Curves, means, errors on the digits, and revivals."""
 

@@ -121,7 +121,7 @@ class Ratio:
         return f"{self.bound}{self.median:.2g} ({low:.2g} to {high:.2g})"
 
 
-@dataclass
+@dataclass(repr=False)
 class Speed(Findings):
     """The epochs at each learning rate, each network's best, and the ratios."""
 

@@ -84,7 +84,7 @@ class Jacobians:
     mean: Spread  # over all layers and seeds
 
 
-@dataclass
+@dataclass(repr=False)
 class Vanishing(Findings):
     """The gradients, and the singular values."""
 

@@ -62,7 +62,7 @@ class Course:
     hessian: list[list[float]]  # of the first seed
 
 
-@dataclass
+@dataclass(repr=False)
 class Zigzag(Findings):
     """Signs of weight gradients for several activations, and the paths of two weights."""
 
