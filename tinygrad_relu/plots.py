@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import io
 import os
 import warnings
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -122,8 +124,14 @@ def _figure(**options: Any) -> Any:
     except ImportError:
         raise ImportError('pictures need matplotlib: pip install "tinygrad_relu[plot]"') from None
     # The class is made here, since matplotlib may not be there; it is one that notebooks show.
-    shown = type("Figure", (figure.Figure,), {"_repr_svg_": lambda self: as_svg(self).decode()})
+    shown = type("Figure", (figure.Figure,), {"_repr_html_": as_image})
     return shown(layout="constrained", **options)
+
+
+def as_image(figure: Any, alt: str = "figure") -> str:
+    """The figure inside an element of HTML, as wide as it is drawn, but no wider than the place for it."""
+    svg = base64.b64encode(as_svg(figure)).decode()
+    return f'<img style="max-width: 100%" alt="{escape(alt)}" src="data:image/svg+xml;base64,{svg}">'
 
 
 def as_svg(figure: Any) -> bytes:

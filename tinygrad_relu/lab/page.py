@@ -5,7 +5,6 @@ The page asks for nothing else, neither scripts nor fonts, so the folder can be 
 
 from __future__ import annotations
 
-import base64
 import inspect
 import re
 from collections import Counter
@@ -107,10 +106,9 @@ def fragment(found: Findings) -> str:
 def _picture(found: Findings) -> str:
     """The figure inside the HTML; nothing where matplotlib is not installed."""
     try:
-        svg = base64.b64encode(plots.as_svg(found.figure())).decode()
+        image = plots.as_image(found.figure(), found.caption)
     except ImportError:
         return ""
-    image = f'<img style="max-width: 100%" alt="{escape(found.caption)}" src="data:image/svg+xml;base64,{svg}">'
     return f"<figure>{image}<figcaption>{escape(found.caption)}</figcaption></figure>"
 
 
