@@ -24,7 +24,7 @@ def cluster():
     distributed = pytest.importorskip("distributed")
     local = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
     with (
-        distributed.LocalCluster(**local, dashboard_address=None) as workers,
+        distributed.LocalCluster(**local, dashboard_address="127.0.0.1:0") as workers,  # any port that is free
         distributed.Client(workers) as client,
     ):
         yield client.get_executor()

@@ -15,7 +15,8 @@ four standard errors counts: with eight seeds chance makes one of eight such com
 Do they bring a dead unit back? One unit with three inputs learns what another unit, its teacher, puts out for a hundred
 rows; but it starts dead, with a largest sum of -1, -4 or -10, while the teacher speaks. The whole gradient is followed
 for a thousand steps. Twenty such pairs are tried for each function and depth, and counted are the steps until a sum is
-positive again.
+positive again. PReLU's slope is held at its start, 0.25. This is the kind case, for the teacher asks for more all the
+time: in a whole network other units do the work, and a dead one is asked for less.
 """
 
 from __future__ import annotations
@@ -112,11 +113,25 @@ class Revival:
     depth: float  # the largest sum of each unit at the start is minus this
     slope: float  # of the function there
     steps: list[float]
+    moved: float  # how far any weight or bias of theirs has gone in all
 
     @property
     def share(self) -> float:
         """The share of units that came back."""
         return float(np.isfinite(self.steps).mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of that share (Wilson 1927).
+
+        >>> low, high = Revival("ELU", 1.0, 0.37, [5.0] * 19 + [math.inf], 0.1).interval
+        >>> round(low, 3), round(high, 3)
+        (0.764, 0.991)
+        """
+        n, z = len(self.steps), 1.96
+        middle = (self.share + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(self.share * (1 - self.share) / n + (z / (2 * n)) ** 2)
+        return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 @dataclass(repr=False)
@@ -267,7 +282,8 @@ def revive(function: Function, depths: Sequence[float], units: int, steps: int, 
     activation = _as_module(function)
     target = activation(linear(X, teacher, np.ones(len(teacher)))).detach()
     w = Tensor(start, requires_grad=True)
-    b = Tensor(-np.repeat(depths, units) - (X @ start.T).max(axis=0), requires_grad=True)
+    bias = -np.repeat(depths, units) - (X @ start.T).max(axis=0)
+    b = Tensor(bias, requires_grad=True)
     back = np.full(len(start), math.inf)
     for step in range(1, steps + 1):
         missing = activation(linear(X, w, b)) - target
@@ -278,7 +294,8 @@ def revive(function: Function, depths: Sequence[float], units: int, steps: int, 
         b.data = b.data - lr * db.data
         alive = (X @ w.data.T + b.data > 0).any(axis=0)
         back[alive & np.isinf(back)] = step
+    moved = np.maximum(np.abs(w.data - start).max(axis=1), np.abs(b.data - bias))
     return [
-        Revival(function.name, depth, curve(function, -depth, -depth, 1).slope[0], found.tolist())
-        for depth, found in zip(depths, back.reshape(len(depths), units))
+        Revival(function.name, depth, curve(function, -depth, -depth, 1).slope[0], found.tolist(), float(far.max()))
+        for depth, found, far in zip(depths, back.reshape(len(depths), units), moved.reshape(len(depths), units))
     ]

@@ -11,15 +11,17 @@ import numpy as np
 
 from .. import figures
 from ..findings import Claim, Spread, Table
-from ..siblings import ELU, FUNCTIONS, LEAKY, RATES, RELU, SWISH, Curve, Errors, Mean, Revival, Siblings
+from ..siblings import ELU, FUNCTIONS, LEAKY, PRELU, RATES, RELU, SWISH, Curve, Errors, Mean, Revival, Siblings
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
+
+_MADE_TO_MEND = (LEAKY.name, PRELU.name, ELU.name, SWISH.name)  # the others are smoother, or bounded
 
 CAPTION = (
     "Left: each function (solid) and its slope (dashed), as the engine draws them. Right, from top to bottom: the mean "
     "output for standard normal inputs, measured (points with standard errors, which they hide) and expected (bars); "
     "wrong answers on digits that were not trained on, small for each seed and large for their mean; the share of dead "
-    "units that come back, by how deep they lay."
+    "units that come back, by how deep they lay, with 95 % intervals."
 )
 
 
@@ -52,7 +54,7 @@ def tables(found: Siblings) -> list[Table]:
             errors,
         ),
         Table(
-            f"{units} dead units: their slope at the start, how many came back in {found.steps:,} steps, median step",
+            f"{units} dead units: slope at the start, came back in {found.steps:,} steps (95 % interval), median step",
             ["function", *(f"largest sum -{depth:g}" for depth in depths)],
             revivals,
         ),
@@ -85,10 +87,11 @@ def _difference(one: Errors, other: Errors) -> str:
 
 
 def _revived(found: Revival) -> str:
-    """The slope at the start, the share that came back, and the median step of those."""
+    """The slope at the start, how many came back with the interval of their share, and the median step of those."""
     steps = [step for step in found.steps if math.isfinite(step)]
+    low, high = found.interval
     when = f", after {statistics.median_high(steps):g}" if steps else ""
-    return f"slope {found.slope:.2g}: {len(steps)}{when}"
+    return f"{found.slope:.2g}: {len(steps)} ({100 * low:.0f} to {100 * high:.0f} %){when}"
 
 
 # ---------------------------------------------------------------------- claims
@@ -98,13 +101,15 @@ def _performance(found: Siblings) -> Claim:
     relu, *others = found.errors
     worse = [each.function for each in others if _beyond_chance(each.minus(relu)) > 0]
     better = [each.function for each in others if _beyond_chance(each.minus(relu)) < 0]
+    made_to_mend = [name for name in worse if name in _MADE_TO_MEND]
     return Claim(
         "ReLU does well enough, and functions that were made to mend it sometimes do worse",
         "the seminar note, its conclusion",
         f"on the digits ReLU is wrong for {Spread.of(relu.errors).percent()} of the rows. Of the {len(others)} others "
         f"{_listed(worse)} {'is' if len(worse) == 1 else 'are'} worse by more than four standard errors, "
-        f"{_listed(better)} better; the rest cannot be told apart with {len(relu.errors)} seeds",
-        "does not hold here" if not worse else "holds in part" if better else "holds",
+        f"{_listed(better)} better; the rest cannot be told apart with {len(relu.errors)} seeds. Of those that were "
+        f"made to mend it, {', '.join(_MADE_TO_MEND)}, {_listed(made_to_mend)} is worse",
+        ("does not hold here", "holds in part", "holds")[bool(made_to_mend) + (not better)],
     )
 
 
@@ -116,7 +121,8 @@ def _mending(found: Siblings) -> Claim:
     return Claim(
         "the siblings make up for ReLU's limits, such as units that die",
         "the seminar note, its conclusion",
-        f"more than half of the dead units come back in {found.steps:,} steps {told}",
+        f"more than half of the dead units come back in {found.steps:,} steps {told}. ReLU's weights and biases move "
+        f"by {max(found.revival(RELU, depth).moved for depth in depths):g}",
         "holds" if all_do else "holds in part" if any(back.values()) else "does not hold here",
     )
 
@@ -175,12 +181,18 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _draw_curve(axes: Any, curve: Curve) -> None:
-    """The function, and its slope."""
+    """The function, and its slope; where they jump, their lines have a gap."""
     axes.axhline(0, color=figures.GREY, linewidth=0.8)
     axes.axvline(0, color=figures.GREY, linewidth=0.8)
-    axes.plot(curve.x, curve.y, color=figures.BLUE, linewidth=3, label="f(x)")
-    axes.plot(curve.x, curve.slope, "--", color=figures.RED, linewidth=2.5, label="slope f'(x)")
+    axes.plot(*_with_gaps(curve.x, curve.y), color=figures.BLUE, linewidth=3, label="f(x)")
+    axes.plot(*_with_gaps(curve.x, curve.slope), "--", color=figures.RED, linewidth=2.5, label="slope f'(x)")
     axes.set(title=curve.function, xlabel="x", xlim=(-4, 4), ylim=(-1.2, 3.2), xticks=[-4, -2, 0, 2, 4])
+
+
+def _with_gaps(x: Sequence[float], y: Sequence[float], jump: float = 0.12) -> tuple[np.ndarray, np.ndarray]:
+    """The same points, and none between two that lie so far apart in y."""
+    places = np.flatnonzero(np.abs(np.diff(y)) > jump) + 1
+    return np.insert(x, places, np.nan), np.insert(y, places, np.nan)
 
 
 def _draw_means(axes: Any, means: Sequence[Mean]) -> None:
@@ -211,11 +223,12 @@ def _draw_revivals(axes: Any, found: Siblings) -> None:
     """Markers side by side for the depths."""
     depths = sorted({each.depth for each in found.revivals})
     for i, depth in enumerate(depths):
+        intervals = np.array([found.revival(function, depth).interval for function in FUNCTIONS])
         shares = [100 * found.revival(function, depth).share for function in FUNCTIONS]
         places = [place + 0.25 * (i - (len(depths) - 1) / 2) for place in range(len(shares))]
         look = {"color": figures.COLORS[i], "marker": figures.MARKERS[i], "markersize": 9, "linestyle": ""}
         axes.plot(shares, places, label=f"from -{depth:g}", **look)
-        axes.hlines(places, 0, shares, color=figures.COLORS[i], linewidth=2)
+        axes.hlines(places, *100 * intervals.T, color=figures.COLORS[i], linewidth=2)
     axes.set(title="Dead units that come back", xlim=(-4, 104))
     axes.set_xlabel(f"units (%) in {found.steps:,} steps, by largest sum")
     _name(axes, [function.name for function in FUNCTIONS])
