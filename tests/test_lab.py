@@ -272,14 +272,23 @@ def test_interrupted_at_once_says_that_nothing_was_written(small, monkeypatch, c
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 @pytest.mark.parametrize(("sent", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_signal_ends_it_soon_and_leaves_no_process(sent, status):
-    code = "import sys; from tinygrad_relu.__main__ import main; sys.exit(main(['lab', 'speed', '--out', 'out']))"
+    code = """
+import sys
+from tinygrad_relu.__main__ import main
+from tinygrad_relu.lab import command
+
+run = command.run
+command.run = lambda *args, **options: print("measuring", flush=True) or run(*args, **options)
+sys.exit(main(["lab", "speed", "--out", "out"]))
+"""
 
     def heed():  # what runs in the background of a shell may have been told to ignore it
         signal.signal(getattr(signal, sent), signal.SIG_DFL)
 
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "preexec_fn": heed}
     running = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, **options)
-    time.sleep(2)
+    assert running.stdout.readline() == "measuring\n"
+    time.sleep(1)
     os.killpg(running.pid, getattr(signal, sent))  # as a terminal does: all of the group get it
     _, err = running.communicate(timeout=60)
     assert running.returncode == status and "nothing was written" in err and not os.path.exists("out")
