@@ -73,6 +73,20 @@ def test_the_score_is_in_standard_deviations_also_where_few_networks_die():
     assert np.std(scores) == pytest.approx(1, abs=0.15)
 
 
+@pytest.mark.parametrize("depth, width, n", [(1, 1, 7), (2, 3, 40), (2, 8, 60), (9, 2, 25)])
+def test_the_deviation_of_the_score_is_the_exact_one(depth, width, n):
+    """From the binomial law itself: sums over all counts that there can be give the mean and the variance of z^2."""
+    p = 1 - (1 - 0.5**width) ** depth
+    chances = [math.comb(n, dead) * p**dead * (1 - p) ** (n - dead) for dead in range(n + 1)]
+    squares = [(dead - n * p) ** 2 / (n * p * (1 - p)) for dead in range(n + 1)]
+    mean = sum(chance * square for chance, square in zip(chances, squares))
+    deviation = math.sqrt(sum(chance * (square - mean) ** 2 for chance, square in zip(chances, squares)))
+    assert mean == pytest.approx(1)
+    for dead in (0, n // 2, n):
+        score = BornDead.of(0, [Cell.of(depth, width, n, dead)]).score
+        assert score == pytest.approx((squares[dead] - 1) / deviation)
+
+
 def test_a_wrong_formula_would_be_found():
     """Counted with 1 - 2^-N per layer, but as if there were one layer more."""
     found = born_dead_table([4], [2, 3, 4], networks=2000, executor=lab.Serial())

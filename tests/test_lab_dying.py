@@ -71,6 +71,9 @@ def test_the_unit_that_is_watched_dies_in_one_step_and_moves_no_more(found):
         assert death.gradient[i] == 0 and death.parameters[i] == death.parameters[killing + 1]
     assert death.largest_gradient_after == 0 and death.moved_after == 0
     assert death.steps_after == 10 * TINY["epochs"] - death.step - 1
+    # Plain SGD goes as far in each step as the learning rate times the length of the gradient.
+    moves = np.linalg.norm(np.diff(death.parameters, axis=0), axis=1)
+    np.testing.assert_allclose(moves, death.lr * np.array(death.gradient[:-1]), rtol=1e-4, atol=1e-6)
     # The sums are w x + b over all rows, whose largest and smallest stand there.
     with tg.random.seeded(death.seed):
         X, _ = data.spirals(300, classes=3)
@@ -107,6 +110,7 @@ def made(dead, error, came_back=(0, 0), zeros=0.5, born=1.0):
         ({"dead": [0.0, 0.5], "error": [0.0, 0.3]}, ["holds", "holds in part", "holds"]),
         ({"dead": [0.0, 0.3], "error": [0.0, 0.0], "zeros": 0.01}, ["does not hold here", "holds", "holds"]),
         ({"dead": [0.4], "error": [0.6], "came_back": (0, 3), "zeros": 0.01}, ["holds", "holds in part", "holds"]),
+        ({"dead": [0.4], "error": [0.6], "zeros": 0.42}, ["holds", "holds", "holds"]),
         ({"dead": [0.4], "error": [0.6], "born": -9.0}, ["holds", "holds in part", "does not hold here"]),
     ],
 )

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tinygrad_relu import lab
+import tinygrad_relu as tg
+from tinygrad_relu import data, lab, nn
 from tinygrad_relu.lab.zigzag import run
 
 TINY = {"seeds": 2, "batch_sizes": [1, 16]}
@@ -47,6 +48,49 @@ def test_batches_mix_the_signs(found):
         single, batch = (spread.mean for spread in signs_of(found, name).second_layer)
         assert 0 < batch < 0.9 * single
     assert signs_of(found, "sigmoid").second_layer[1].mean > signs_of(found, "relu").second_layer[1].mean
+
+
+def gradients_by_hand(model, activation, X, y):
+    """Backpropagation in plain NumPy: gradients of the second layer's weights, (units, inputs), and of its units."""
+    w1, b1, w2, b2, w3, b3 = (parameter.data for parameter in model.parameters())
+    value, slope = {
+        "relu": (lambda z: np.maximum(z, 0), lambda z: z > 0),
+        "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    }[activation]
+    below = value(X @ w1.T + b1)
+    sums = below @ w2.T + b2
+    scores = value(sums) @ w3.T + b3
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    of_sums = (chances - np.eye(10)[y]) / len(X) @ w3 * slope(sums)
+    return of_sums.T @ below, of_sums.sum(axis=0)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_shares_are_those_of_gradients_taken_by_hand(found, activation):
+    X, y = (column[:1792] for column in data.digits())
+    one_sign, reversals, positive = {1: [], 16: []}, {1: [], 16: []}, []
+    for seed in found.seeds:
+        with tg.random.seeded(seed) as rng:
+            model = nn.MLP(64, [32, 32], 10, activation=activation)
+            tg.fit(model, X, y, optimizer="sgd", lr=0.1, epochs=2, batch_size=32, progress=False, compile=False)
+            rows = {size: [rng.choice(1792, size, replace=False) for _ in range(40)] for size in (1, 16)}
+        for size, draws in rows.items():
+            weights, units = zip(*(gradients_by_hand(model, activation, X[chosen], y[chosen]) for chosen in draws))
+            signs = [set(np.sign(g[g != 0])) for draw in weights for g in draw if np.count_nonzero(g) > 1]
+            one_sign[size].append(np.mean([len(each) == 1 for each in signs]))
+            pairs = [pair for before, after in pairwise(weights) for pair in zip(before, after)]
+            moving = [(a / np.linalg.norm(a), b / np.linalg.norm(b)) for a, b in pairs if a.any() and b.any()]
+            angles = [np.degrees(np.arccos(np.clip(a @ b, -1, 1))) for a, b in moving]
+            reversals[size].append(np.mean(np.array(angles) > 120))
+            if size == 1:
+                positive.append(np.mean([g > 0 for draw in units for g in draw if g]))
+    signs = signs_of(found, activation)
+    # of some 2,500 units and draws a few may be rounded to the other side
+    for i, size in enumerate((1, 16)):
+        assert signs.second_layer[i].mean == pytest.approx(np.mean(one_sign[size]), abs=0.003)
+        assert signs.reversals[i].mean == pytest.approx(np.mean(reversals[size]), abs=0.003)
+    assert signs.positive.mean == pytest.approx(np.mean(positive), abs=0.003)
 
 
 def test_gradients_of_units_are_as_often_positive_as_negative(found):

@@ -6,7 +6,7 @@ many units die, and of what?
 
 Networks with two hidden layers of 64 units learn three spirals, by gradient descent in batches of 30 rows, with larger
 and larger learning rates. After the training the units are counted that are silent on all data, and, for comparison,
-on a single batch. After each epoch it is looked whether units that were dead have come back. One unit of the first
+on a single batch. After each epoch it is checked whether units that were dead have come back. One unit of the first
 layer is then watched, step by step, as it dies.
 
 A unit may be dead from the start, too. In a deep and narrow network that happens to a whole layer, and then the network

@@ -113,9 +113,9 @@ def _negative_sums(found: Dying) -> Claim:
         "from the moment that a unit's weighted sum turns negative it gives only 0, and nothing changes any more",
         "the seminar note, limits of ReLU",
         f"at the rate {calm.lr:g}, {silent:.0%} of the sums are negative but {calm.dead_of_all.percent()} of the "
-        f"units are dead, for that takes a negative sum for every row. Of dead units of the first layer "
-        f"{back[0]} came back; of the second {back[1]}, since what comes in there moves on",
-        "holds" if not back.any() and silent < 0.05 else "holds in part",
+        f"units are dead, for that takes a negative sum for every row. Dead units of the first layer came back "
+        f"{back[0]:,} times, those of the second {back[1]:,} times: what comes in there still changes",
+        "holds" if not back.any() and silent - calm.dead_of_all.mean < 0.05 else "holds in part",
     )
 
 
@@ -175,7 +175,7 @@ def _draw_born_dead(axes: Any, born: BornDead) -> None:
         counted, errors = [100 * cell.estimate for cell in cells], [200 * cell.standard_error for cell in cells]
         axes.errorbar([cell.depth for cell in cells], counted, errors, fmt=marker, color=color, capsize=4)
         end = (depths[-1] + 0.6, 100 * born_dead_probability(depths[-1], width))
-        axes.text(*end, f"{width} wide", va="center", color=color, size=13)
+        axes.text(*end, f"{width} wide", va="center", color=figures.BLACK, size=13)
     axes.set(xlabel="hidden layers H", ylabel="silent networks (%)", ylim=(-4, 104), title="Born dead")
     axes.set(xlim=(0, 1.2 * depths[-1]), xticks=sorted({1, *(cell.depth for cell in born.cells)}))
 

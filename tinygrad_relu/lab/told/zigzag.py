@@ -15,7 +15,8 @@ __all__ = ["CAPTION", "claims", "figure", "tables"]
 CAPTION = (
     "Above: second-layer units whose weight gradients all have one sign, and units that the next draw pulls back, "
     "by the size of the batch, mean and standard deviation over the seeds. Below: two weights on their way to "
-    "(1, -1) over the contours of the loss, with the same learning rate; on the right the inputs have been centred."
+    "(1, -1), the star, over the contours of the loss, with the first seed and the same learning rate; on the right "
+    "the inputs have been centred."
 )
 
 
@@ -113,9 +114,10 @@ def _centring(found: Zigzag) -> Claim:
         "convergence is usually faster if the average of each input is close to 0",
         'LeCun, Bottou, Orr and Müller 1998, "Efficient BackProp", section 4.3',
         f"centring brings the condition number from {positive[0].condition.mean:.1f} to "
-        f"{centred[0].condition.mean:.1f}. At the same rate the path with one example a step becomes shorter, "
-        f"{positive[0].length.mean:.1f} to {centred[0].length.mean:.1f}, but the steps are {at_same:.1f} times as "
-        f"many without it; at the best rate of each, with all examples, {at_best:.1f} times as many",
+        f"{centred[0].condition.mean:.1f}. With one example a step, at the same rate, the path is "
+        f"{positive[0].length.mean:.1f} times as long as the straight line before, {centred[0].length.mean:.1f} times "
+        f"after, and takes {_number(positive[0].steps)} and {_number(centred[0].steps)} steps; with all examples, at "
+        f"the best rate of each, it takes {_number(positive[2].steps)} and {_number(centred[2].steps)}",
         "holds" if min(at_best, at_same) > 1.25 else "holds in part" if at_best > 1.25 else "does not hold here",
     )
 
@@ -147,7 +149,7 @@ def _draw_shares(axes: Any, found: Zigzag, name: str, title: str) -> None:
 
 def _draw_courses(axes: Any, courses: list[Course]) -> None:
     """The contours of the loss, which is quadratic, and both paths."""
-    x, y = np.meshgrid(np.linspace(-1.5, 1.5, 120), np.linspace(-1.9, 1.1, 120))
+    x, y = np.meshgrid(np.linspace(-2.2, 2.2, 180), np.linspace(-1.9, 1.1, 120))
     offsets = np.stack([x - GOAL[0], y - GOAL[1]], axis=-1)
     loss = np.einsum("...i,ij,...j->...", offsets, np.array(courses[0].hessian), offsets) / 2
     axes.contour(x, y, loss, levels=loss.max() * np.linspace(0.03, 1, 12) ** 2, colors=figures.GREY, alpha=0.5)
@@ -158,5 +160,6 @@ def _draw_courses(axes: Any, courses: list[Course]) -> None:
         axes.plot(*path.T, "-", color=color, marker=marker, markersize=4, linewidth=width, label=label)
     axes.plot(*GOAL, "*", color=figures.BLACK, markersize=16)
     title = f"{courses[0].inputs.capitalize()} inputs, condition number {np.linalg.cond(courses[0].hessian):.1f}"
-    axes.set(xlabel="weight 1", ylabel="weight 2", title=title, xlim=(-1.5, 1.5), ylim=(-1.9, 1.1))
+    axes.set(xlabel="weight 1", ylabel="weight 2", title=title, xlim=(-2.2, 2.2), ylim=(-1.9, 1.1))
+    axes.set_aspect("equal")  # so that steps down the slope cross the contours at right angles
     figures.legend(axes, loc="upper right")
