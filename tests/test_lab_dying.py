@@ -47,6 +47,20 @@ def test_dead_is_silent_for_every_row(found, place):
     assert rate.error.mean == pytest.approx(np.mean([error for _, error in by_seed]))
 
 
+def test_those_that_start_dead_are_counted_before_the_first_step(found):
+    shares = []
+    for seed in found.seeds:
+        with tg.random.seeded(seed):
+            X, _ = data.spirals(300, classes=3)
+            model = nn.MLP(2, (64, 64), 3)
+        w1, b1, w2, b2, *_ = (parameter.data for parameter in model.parameters())
+        first = X @ w1.T + b1
+        second = np.maximum(first, 0) @ w2.T + b2
+        shares.append([np.mean((sums <= 0).all(axis=0)) for sums in (first, second)])
+    assert [layer.mean for layer in found.dead_at_start] == pytest.approx(np.mean(shares, axis=0))
+    assert max(map(max, shares)) > 0 and f"{100 * np.mean(shares):.1f} % are dead before" in str(found.claims()[0])
+
+
 def test_what_is_dead_on_all_data_is_dead_on_each_batch_and_silent(found):
     for rate in found.rates:
         for dead, on_batch, zeros in zip(rate.dead, rate.dead_on_batch, rate.zeros):
@@ -101,7 +115,7 @@ def made(dead, error, came_back=(0, 0), zeros=0.5, born=1.0):
     ]
     cell = Cell.of(3, 2, 1000, 0)
     born_dead = BornDead(0, [dataclasses.replace(cell, z=born)], born**2, born)
-    return Dying([0], rates, None, born_dead)
+    return Dying([0], both(0.0), rates, None, born_dead)
 
 
 @pytest.mark.parametrize(

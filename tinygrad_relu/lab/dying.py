@@ -5,9 +5,9 @@ chooses. A unit is dead only if its sum is negative for every row of the data, f
 many units die, and of what?
 
 Networks with two hidden layers of 64 units learn three spirals, by gradient descent in batches of 30 rows, with larger
-and larger learning rates. After the training the units are counted that are silent on all data, and, for comparison,
-on a single batch. After each epoch it is checked whether units that were dead have come back. One unit of the first
-layer is then watched, step by step, as it dies.
+and larger learning rates. Before and after the training the units are counted that are silent on all data, and after
+it, for comparison, on a single batch. After each epoch it is checked whether units that were dead have come back. One
+unit of the first layer is then watched, step by step, as it dies.
 
 A unit may be dead from the start, too. In a deep and narrow network that happens to a whole layer, and then the network
 is silent. How often, a formula tells, and counting confirms it.
@@ -74,6 +74,7 @@ class Dying(Findings):
     """Dead units against the learning rate, the death of one, and networks that are born dead."""
 
     seeds: list[int]
+    dead_at_start: list[Spread]  # by hidden layers, before the first step; the same networks for all rates
     rates: list[Rate]
     death: Death | None  # None if in the run that was watched no unit died
     born: BornDead
@@ -102,13 +103,15 @@ def run(
     outcomes = each(_train, jobs, executor, label)
     by_rate = [_rate(lr, outcomes[i * seeds : (i + 1) * seeds]) for i, lr in enumerate(rates)]
     born = born_dead_table((2, 5, 10, 15, 20), (2, 3, 4, 6, 10), networks, executor=executor, progress=progress)
-    return Dying(list(range(seeds)), by_rate, _watch(watched_rate, 0, epochs), born)
+    at_start = [Spread.of(layer) for layer in zip(*(outcome.dead_at_start for outcome in outcomes[:seeds]))]
+    return Dying(list(range(seeds)), at_start, by_rate, _watch(watched_rate, 0, epochs), born)
 
 
 @dataclass(frozen=True)
 class _Outcome:
     """One trained network; the lists go by hidden layers."""
 
+    dead_at_start: list[float]
     dead: list[float]
     dead_on_batch: list[float]
     zeros: list[float]
@@ -122,6 +125,7 @@ def _train(lr: float, seed: int, epochs: int) -> _Outcome:
     with random.seeded(seed):
         X, y = data.spirals(_ROWS, classes=3)
         model = nn.MLP(2, _HIDDEN, 3)
+        at_start = _dead_shares(model, X)
         after: list[list[set[int]]] = []  # the dead of each layer after each epoch
         diverged = False
         try:
@@ -141,6 +145,7 @@ def _train(lr: float, seed: int, epochs: int) -> _Outcome:
     layers = dead_units(model, X).layers
     on_batches = [_dead_shares(model, X[start : start + _BATCH]) for start in range(0, _ROWS, _BATCH)]
     return _Outcome(
+        at_start,
         _dead_shares(model, X),
         np.mean(on_batches, axis=0).tolist(),
         [layer.sparsity for layer in layers],

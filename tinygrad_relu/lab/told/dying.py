@@ -9,7 +9,7 @@ import numpy as np
 from .. import figures
 from ..born_dead import BornDead, born_dead_probability
 from ..dying import Death, Dying, Rate
-from ..findings import Claim, Table
+from ..findings import Claim, Spread, Table
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
 
@@ -49,6 +49,10 @@ def figure(found: Dying) -> Any:
 
 def _rates(found: Dying) -> Table:
     columns = ["learning rate", "layer", "dead", "dead on a batch", "zeros", "came back", "training error"]
+    start = [
+        ["before" if not layer else "", f"{layer + 1}", dead.percent(), "", "", "", ""]
+        for layer, dead in enumerate(found.dead_at_start)
+    ]
     rows = [
         [
             f"{rate.lr:g}" if not layer else "",
@@ -63,7 +67,7 @@ def _rates(found: Dying) -> Table:
         for layer in range(len(rate.dead))
     ]
     seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}"
-    return Table(f"dead units after the training, {seeds}, mean ± deviation", columns, rows)
+    return Table(f"dead units before and after the training, {seeds}, mean ± deviation", columns, [*start, *rows])
 
 
 def _around(death: Death) -> Table:
@@ -85,13 +89,19 @@ def _around(death: Death) -> Table:
 # ---------------------------------------------------------------------- claims
 
 
+def _average(shares: list[Spread]) -> float:
+    """In per cent, over layers that are equally wide."""
+    return 100 * sum(share.mean for share in shares) / len(shares)
+
+
 def _large_rates(found: Dying) -> Claim:
     calm = min(found.rates, key=lambda rate: rate.lr)
     many = [rate for rate in found.rates if rate.dead_of_all.mean >= 0.4]
     first = min(many, key=lambda rate: rate.lr) if many else max(found.rates, key=lambda rate: rate.lr)
     good = [rate for rate in found.rates if rate.error.mean < 0.05]
     measured = (
-        f"of all units {calm.dead_of_all.percent()} are dead at the rate {calm.lr:g}, {first.dead_of_all.percent()} at "
+        f"of all units {_average(found.dead_at_start):.1f} % are dead before the first step. After the last, "
+        f"{calm.dead_of_all.percent()} are dead at the rate {calm.lr:g}, {first.dead_of_all.percent()} at "
         f"{first.lr:g}, where {first.error.percent()} of the training rows are classified wrongly"
     )
     if good:
