@@ -138,15 +138,19 @@ def as_svg(figure: Any) -> bytes:
     """The figure as an SVG for a white ground, whose bytes are the same each time."""
     matplotlib = importlib.import_module("matplotlib")
     file = io.BytesIO()
-    with warnings.catch_warnings(), matplotlib.rc_context({"svg.hashsalt": "tinygrad_relu", "svg.fonttype": "path"}):
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
-        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
+    with matplotlib.rc_context({"svg.hashsalt": "tinygrad_relu", "svg.fonttype": "path"}):
+        write(figure, file, format="svg", metadata={"Date": None})
     return file.getvalue()
+
+
+def write(figure: Any, file: Any, **options: Any) -> None:
+    """``figure.savefig`` on a white ground."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
+        figure.savefig(file, facecolor="white", **options)
 
 
 def _saved(figure: Any, path: str | os.PathLike[str] | None) -> Any:
     if path is not None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
-            figure.savefig(path, dpi=150, bbox_inches="tight", facecolor="white")
+        write(figure, path, dpi=150, bbox_inches="tight")
     return figure

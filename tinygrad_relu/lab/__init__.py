@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -52,8 +51,7 @@ def titles() -> dict[str, str]:
     >>> lab.titles()["order"]
     'why gradients go back in topological order, and recursion does not do'
     """
-    there = [name for name in EXPERIMENTS if importlib.util.find_spec(f"{__name__}.{name}")]
-    return {name: _findings_of(experiment(name)).title for name in there}
+    return {name: _findings_of(experiment(name)).title for name in EXPERIMENTS}
 
 
 def _findings_of(module: Any) -> type[Findings]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +67,10 @@ def legend(axes: Any, **options: Any) -> None:
 
 def drawn(figure: Any) -> dict[str, bytes]:
     """The figure as an SVG, whose bytes are the same each time, and as a PNG of 150 dots an inch, by file ending."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # boxes for rare signs are no reason to fail
-        figure.savefig(file, format="png", facecolor="white", dpi=150)
-    return {".svg": plots.as_svg(figure), ".png": file.getvalue()}
+    svg = plots.as_svg(figure)  # first: the layout of what was drawn before, in other dots, would show
+    png = io.BytesIO()
+    plots.write(figure, png, format="png", dpi=150)
+    return {".svg": svg, ".png": png.getvalue()}
 
 
 def save(figure: Any, path: str | Path) -> list[Path]:

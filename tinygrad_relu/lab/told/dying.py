@@ -171,7 +171,7 @@ def _draw_rates(axes: Any, rates: list[Rate]) -> None:
     error = [100 * rate.error.mean for rate in rates]
     axes.plot(x, error, "--", color=figures.BLACK, marker="X", label="training error")
     axes.set_xticks(x, [f"{rate.lr:g}" for rate in rates])
-    axes.set(xlabel="learning rate (not to scale)", ylabel="units, or rows (%)", title="Killed by a step")
+    axes.set(xlabel="learning rate (not to scale)", ylabel="units, or rows (%)", title="Dead after the training")
     axes.set_ylim(-4, 109)
     figures.legend(axes, loc="upper left")
 
