@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import types
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,14 @@ class _State:
     Two calls of one module are two tuples. The recorder, if there is one, writes down what NumPy does (compile/).
     """
 
-    __slots__ = ("record", "anomaly", "call", "recorder")
+    __slots__ = ("record", "anomaly", "call", "recorder", "entered")
 
     def __init__(self) -> None:
         self.record = True  # whether the graph is recorded
         self.anomaly = False  # whether the first NaN stops the computation
         self.call: tuple[Any, Any, Any, bool] | None = None
         self.recorder: Any = None
+        self.entered: list[AbstractContextManager] = []  # the blocks of switches that this thread is in
 
 
 class _Mode(threading.local):
@@ -38,6 +42,62 @@ mode = _Mode()
 # requires a gradient, attributes of modules.
 changes = [0]
 _default_dtype = np.dtype(np.float32)
+
+
+Block = Callable[[], AbstractContextManager]
+
+
+class Switch:
+    """A change of mode for a ``with`` block, or, as a decorator, for a function; may be used again and inside itself.
+
+    A decorated generator or coroutine is in the mode while its own lines run, and not while it waits. So each use
+    calls ``start``, and what that returns makes a context manager for each stretch.
+    """
+
+    def __init__(self, start: Callable[[], Block]):
+        self._start = start
+
+    def __enter__(self) -> Any:
+        block = self._start()()
+        value = block.__enter__()
+        mode.now.entered.append(block)
+        return value
+
+    def __exit__(self, *error: Any) -> Any:
+        return mode.now.entered.pop().__exit__(*error)
+
+    def __call__(self, function: Callable[..., Any]) -> Any:
+        if inspect.isasyncgenfunction(function):
+            raise TypeError(f"{function.__name__} is an asynchronous generator; write the with block inside of it")
+        if not (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)):
+            return functools.wraps(function)(lambda *args, **options: self._call(function, *args, **options))
+
+        def steps(*args: Any, **options: Any) -> Any:
+            return (yield from _steps(self._start(), function(*args, **options)))
+
+        async def coroutine(*args: Any, **options: Any) -> Any:
+            return await types.coroutine(steps)(*args, **options)
+
+        return functools.wraps(function)(coroutine if inspect.iscoroutinefunction(function) else steps)
+
+    def _call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        with self:
+            return function(*args, **options)
+
+
+def _steps(block: Block, running: Any) -> Generator[Any, Any, Any]:
+    """Run a generator or coroutine from one yield to the next, each time in a block of its own."""
+    step, value = running.send, None
+    while True:
+        try:
+            with block():
+                given = step(value)
+        except StopIteration as end:
+            return end.value
+        try:
+            step, value = running.send, (yield given)
+        except BaseException as error:  # one that was thrown in, GeneratorExit too
+            step, value = running.throw, error
 
 
 @contextmanager
@@ -60,10 +120,11 @@ def no_grad(function=None):
     ...     print((w * 2).requires_grad)
     False
     """
-    return _switched(record=False) if function is None else _switched(record=False)(function)
+    switch = Switch(lambda: functools.partial(_switched, record=False))
+    return switch if function is None else switch(function)
 
 
-def enable_grad():
+def enable_grad(function=None):
     """Record a graph again inside a ``no_grad`` block; a context manager and a decorator.
 
     >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
@@ -71,7 +132,8 @@ def enable_grad():
     ...     print((w * 2).requires_grad)
     True
     """
-    return _switched(record=True)
+    switch = Switch(lambda: functools.partial(_switched, record=True))
+    return switch if function is None else switch(function)
 
 
 def is_grad_enabled() -> bool:
@@ -83,9 +145,8 @@ def is_grad_enabled() -> bool:
     return mode.now.record
 
 
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
-    """Stop at the first op whose result or gradient is NaN or infinite, and name it; a context manager.
+def detect_anomaly() -> Switch:
+    """Stop at the first op whose result or gradient is NaN or infinite, and name it; a context manager and a decorator.
 
     The forward pass is watched too, so that the first source is named and not the last victim, with the line of the
     program that called it. NumPy's own warnings about such numbers are silent meanwhile.
@@ -97,6 +158,11 @@ def detect_anomaly() -> Iterator[None]:
         ...
     FloatingPointError: sqrt: the forward pass made nan at index (0,) out of finite inputs, at ...
     """
+    return Switch(lambda: _watching)
+
+
+@contextmanager
+def _watching() -> Iterator[None]:
     with np.errstate(all="ignore"), _switched(anomaly=True):
         yield
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import numpy as np
 
-from .mode import mode
+from .mode import Switch, mode
 
 _generator = np.random.default_rng()
 _own: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)  # of a block in one thread
@@ -34,11 +35,11 @@ def manual_seed(seed: int) -> np.random.Generator:
     return made
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[np.random.Generator]:
+def seeded(seed: int) -> Switch:
     """Draw from a generator of its own in this block and this thread only; the package's own stays where it was.
 
-    So that networks that are trained side by side, in threads or not, get the same numbers wherever they run.
+    A context manager, which gives the generator, and a decorator. So networks that are trained side by side, in
+    threads or not, get the same numbers wherever they run.
 
     >>> with tg.random.seeded(0):
     ...     first = nn.Linear(2, 1).weight.data
@@ -46,7 +47,12 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
     ...     print((first == nn.Linear(2, 1).weight.data).all())
     True
     """
-    before = _own.set(np.random.default_rng(seed))
+    return Switch(lambda: functools.partial(_drawing_from, np.random.default_rng(seed)))
+
+
+@contextmanager
+def _drawing_from(own: np.random.Generator) -> Iterator[np.random.Generator]:
+    before = _own.set(own)
     try:
         yield generator()
     finally:
