@@ -11,8 +11,9 @@ import math
 import numpy as np
 
 from ..op import Op, function, register
-from .arithmetic import as_floats
-from .linalg import ones
+from .arithmetic import add_up, as_floats, rounded, widened
+from .linalg import sum_of_rows
+from .reductions import sum
 
 __all__ = [
     "celu", "elu", "gelu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax",
@@ -97,7 +98,7 @@ class PReLU(Op):
         x, weight = self.inputs
         to_weight = np.where(self.positive, 0, grad * x)
         if self.others:
-            to_weight = np.sum(to_weight, axis=self.others)
+            to_weight = sum(to_weight, axis=self.others)
         return np.where(self.positive, grad, grad * self._along_channels(weight)), to_weight
 
 
@@ -168,6 +169,11 @@ thresholded_relu = function(ThresholdedReLU)
 # ---------------------------------------------------------------------- the exponential linear units
 
 
+def _below_zero(x):
+    """x where it is below 0, elsewhere 0, since e**x of a large x would overflow; at 0 itself a constant, as in PyTorch."""
+    return np.where(np.less(x, 0), x, 0)
+
+
 @register
 class ELU(Op):
     """x where x > 0, alpha * (e**x - 1) elsewhere (Clevert et al. 2015). Slope at 0: alpha. Runs towards -alpha.
@@ -182,7 +188,7 @@ class ELU(Op):
         return np.where(self.mask, alpha * np.expm1(np.where(self.mask, x, 0)), x)
 
     def backward(self, grad):
-        negative = np.where(self.mask, self.inputs[0], 0)  # e**x of a large x would overflow
+        negative = _below_zero(self.inputs[0])
         return np.where(self.mask, grad * (self.alpha * np.exp(negative)), grad)
 
 
@@ -207,7 +213,7 @@ class SELU(Op):
         return self.scale * np.where(self.mask, self.alpha * np.expm1(np.where(self.mask, x, 0)), x)
 
     def backward(self, grad):
-        negative = np.where(self.mask, self.inputs[0], 0)
+        negative = _below_zero(self.inputs[0])
         return np.where(self.mask, grad * (self.scale * self.alpha * np.exp(negative)), grad * self.scale)
 
 
@@ -230,7 +236,7 @@ class CELU(Op):
         return np.where(self.mask, alpha * np.expm1(np.where(self.mask, x, 0) / alpha), x)
 
     def backward(self, grad):
-        negative = np.where(self.mask, self.inputs[0], 0)
+        negative = _below_zero(self.inputs[0])
         return np.where(self.mask, grad * np.exp(negative / self.alpha), grad)
 
 
@@ -448,10 +454,11 @@ class GELU(Op):
         if approximate not in ("none", "tanh"):
             raise ValueError(f'approximate: expected "none" or "tanh", got {approximate!r}')
         self.exact = approximate == "none"
-        return x * (normal_cdf(x) if self.exact else self._half_of_tanh(x))
+        given, x = x, widened(x)
+        return rounded(x * (normal_cdf(x) if self.exact else self._half_of_tanh(x)), given)
 
     def backward(self, grad):
-        x = self.inputs[0]
+        x = widened(self.inputs[0])
         if self.exact:
             return grad * (normal_cdf(x) + x * (np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)))
         h = self._half_of_tanh(x)
@@ -468,7 +475,7 @@ gelu = function(GELU)
 
 @register
 class Softsign(Op):
-    """x / (1 + |x|), between -1 and 1 (Bergstra et al. 2009); NaN at infinity. Slope 1 / (1 + |x|)**2: 1 at 0.
+    """x / (1 + |x|), between -1 and 1 (Bergstra et al. 2009). Slope 1 / (1 + |x|)**2: 1 at 0. Both NaN at infinity.
 
     >>> tg.softsign(Tensor([-1.0, 0.0, 3.0]))
     Tensor([-0.5 ,  0.  ,  0.75])
@@ -479,7 +486,7 @@ class Softsign(Op):
 
     def backward(self, grad):
         below = 1 + np.abs(self.inputs[0])
-        return grad / (below * below)
+        return np.where(np.isinf(below), math.nan, grad / (below * below))
 
 
 softsign = function(Softsign)
@@ -540,13 +547,13 @@ class Softmax(Op):
 
     def forward(self, x, axis: int = -1):
         self.axis = axis
-        x = as_floats(x)
-        e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
-        return e / np.add.reduce(e, axis=axis, keepdims=True)
+        given, x = x, widened(as_floats(x))
+        e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
+        return rounded(e / add_up(e, axis, True), given)
 
     def backward(self, grad):
         weighted = grad * self.output
-        return weighted - self.output * np.add.reduce(weighted, axis=self.axis, keepdims=True)
+        return weighted - self.output * sum(weighted, axis=self.axis, keepdims=True)
 
 
 softmax = function(Softmax)
@@ -568,7 +575,7 @@ class LogSoftmax(Op):
         return log_of_softmax(x, axis)
 
     def backward(self, grad):
-        return grad - np.exp(self.output) * np.add.reduce(grad, axis=self.axis, keepdims=True)
+        return grad - np.exp(self.output) * sum(grad, axis=self.axis, keepdims=True)
 
 
 log_softmax = function(LogSoftmax)
@@ -576,8 +583,10 @@ log_softmax = function(LogSoftmax)
 
 def log_of_softmax(x, axis: int):
     """The computation on arrays alone, for the losses that begin with it."""
+    if not x.size:
+        return x.copy()
     if x.ndim == 2 and axis == 0:  # NumPy goes over columns in one sweep, and BLAS is faster at sums
-        shifted = x - np.maximum.reduce(x, axis=0)
-        return shifted - np.log(np.dot(ones(x.shape[0], x.dtype), np.exp(shifted)))
-    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+        shifted = x - np.maximum.reduce(x, axis=0, initial=-np.inf)
+        return shifted - np.log(sum_of_rows(np.exp(shifted)))
+    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    return rounded(shifted - np.log(add_up(widened(np.exp(shifted)), axis, True)), x)

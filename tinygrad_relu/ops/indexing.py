@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import Op, function, register
-from ..tensor import Tensor
+from ..tensor import Tensor, as_array, rebuilt
 
 __all__ = ["getitem", "masked_fill", "scatter_add", "take", "take_along_axis"]
 
@@ -17,10 +17,11 @@ def _plain(index: Any) -> Any:
     """The index with arrays in place of Tensors; the arrays are copies, since the caller may fill his own anew."""
     if isinstance(index, Tensor):
         return index._data.copy()
-    if isinstance(index, np.ndarray):
-        return index.copy()
     if isinstance(index, (tuple, list)):
-        return type(index)(_plain(item) for item in index)
+        return rebuilt(index, map(_plain, index))
+    if hasattr(index, "__array__") and not isinstance(index, np.generic):
+        index = as_array(index, "index")
+        return index.copy() if isinstance(index, np.ndarray) else index
     if isinstance(index, slice):
         return slice(_plain_bound(index.start), _plain_bound(index.stop), _plain_bound(index.step))
     return index

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, function, register
+from .arithmetic import finer
+from . import reductions
 
 __all__ = ["dot", "einsum", "linear", "matmul", "outer"]
 
@@ -104,14 +106,14 @@ class Linear(Op):
         return ((x, weight) if bias is None else (x, weight, bias)), {}
 
     def forward(self, x, weight, bias=None):
-        if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
+        if np.ndim(weight) != 2 or np.shape(x)[-1:] != weight.shape[1:]:
             raise ValueError(
                 "expected x of shape (..., in) and weight of shape (out, in): the last axes must be equally long"
             )
         y = np.dot(x, weight.T) if x.ndim <= 2 else np.matmul(x, weight.T)
         if bias is None:
             return y
-        if bias.shape != weight.shape[:1]:
+        if np.shape(bias) != weight.shape[:1]:
             raise ValueError(f"expected a bias of shape ({weight.shape[0]},), one number for each row of weight")
         if y.dtype is not bias.dtype:
             return y + bias
@@ -132,8 +134,7 @@ class Linear(Op):
             grad_weight = np.dot(rows.T, grads).T if _by_column(weight) else np.dot(grads.T, rows)
         if len(self.inputs) == 2:
             return grad_x, grad_weight
-        # A sum over rows is a product with ones, which BLAS does in a third of the time of np.add.reduce.
-        return grad_x, grad_weight, np.dot(ones(grads.shape[0], grad.dtype), grads)
+        return grad_x, grad_weight, sum_of_rows(grads)
 
 
 linear = function(Linear)
@@ -143,6 +144,11 @@ def _by_column(x) -> bool:
     """Whether a matrix lies in memory column by column; a Tensor does not tell."""
     strides = getattr(x, "strides", (1, 0))
     return strides[0] < strides[1]
+
+
+def sum_of_rows(x):
+    """The sum over the first axis of a matrix, by BLAS as a product with ones: for few rows three times as fast."""
+    return reductions.sum(x, axis=0) if finer(x, 0) else np.dot(ones(x.shape[0], x.dtype), x)
 
 
 @functools.lru_cache(maxsize=32)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..op import Op, function, register
 from .activations import log_of_softmax, log_sigmoid, log_softmax, sigmoid
+from .arithmetic import add_up, rounded, slope_of_abs, widened
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss", "kl_div",
@@ -54,12 +55,12 @@ class Loss(Op):
         self.scale: float = 1
         if reduction == "none":
             return losses
-        total = np.add.reduce(losses, axis=None)
+        total = add_up(widened(losses))
         if reduction == "sum":
-            return total
+            return rounded(total, losses)
         count = np.size(losses) if count is None else count
         self.scale = 1 / count if count else 0  # the mean of nothing is NaN, but no input has a part in it
-        return total * (self.scale if count else math.nan)
+        return rounded(total * (self.scale if count else math.nan), losses)
 
 
 _REDUCTIONS = ("mean", "sum", "none")
@@ -100,7 +101,7 @@ class L1Loss(Loss):
 
     def backward(self, grad):
         input, target = self.inputs
-        slope = np.sign(input - target) * (self.scale * grad)
+        slope = slope_of_abs(input - target) * (self.scale * grad)
         return slope, -slope
 
 
@@ -156,7 +157,7 @@ class SmoothL1Loss(Loss):
 
     def backward(self, grad):
         d = self.inputs[0] - self.inputs[1]
-        slope = (np.clip(d / self.beta, -1, 1) if self.beta else np.sign(d)) * (self.scale * grad)
+        slope = (np.clip(d / self.beta, -1, 1) if self.beta else slope_of_abs(d)) * (self.scale * grad)
         return slope, -slope
 
 
@@ -266,7 +267,7 @@ class KLDiv(Loss):
         if log_target:
             losses = np.exp(target) * (target - input)
         else:
-            losses = target * (np.log(np.where(target > 0, target, 1)) - input)
+            losses = target * (np.log(np.where(target == 0, 1, target)) - input)
         if reduction == "batchmean":
             return self.reduce(losses, "mean", count=np.shape(input)[0] if np.ndim(input) else 1)
         return self.reduce(losses, reduction)
@@ -299,7 +300,9 @@ class ClassLoss(Loss):
     def choose(self, input, target, weight, ignore_index: int, label_smoothing: float = 0.0):
         """Save how much each class counts in each example, classes first; return what a mean divides by."""
         self.float_dtype(input)
-        shape = input.shape
+        shape = np.shape(input)
+        if not shape:
+            raise ValueError("expected scores of shape (C,), (N, C) or (N, C, ...) for C classes, got a single number")
         self.axis = 1 if len(shape) > 1 else 0
         classes, others = shape[self.axis], shape[: self.axis] + shape[self.axis + 1 :]
         if not 0 <= label_smoothing <= 1:
@@ -315,7 +318,7 @@ class ClassLoss(Loss):
             chosen, count = self._choose_indices(target, classes, ignore_index)
             self.all_count_once = weight is None and count == target.size
             if weight is not None:
-                count = np.add.reduce(chosen * weight, axis=None).item()
+                count = add_up(chosen * weight).item()
             if label_smoothing:
                 spread = chosen * (1 - label_smoothing) + label_smoothing / classes
                 chosen = spread if self.all_count_once else spread * np.logical_or.reduce(chosen, axis=0)
@@ -363,7 +366,7 @@ class ClassLoss(Loss):
         if self.chosen.dtype != bool:
             picked = picked * self.chosen
         if reduction == "none":
-            picked = np.add.reduce(picked, axis=0)
+            picked = add_up(picked, 0)
         return -self.reduce(picked, reduction, count)
 
     @staticmethod

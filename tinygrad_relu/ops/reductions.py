@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..op import Op, function, register
-from .arithmetic import as_floats
+from .arithmetic import add_up, as_floats, finer, rounded, slope_of_abs, widened
 
 __all__ = [
     "all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
@@ -20,8 +20,7 @@ __all__ = [
 
 Axis = int | tuple[int, ...] | None
 
-_add: Any = np.add.reduce  # np.sum and np.max do the same after more than a microsecond of Python
-_largest: Any = np.maximum.reduce
+_largest: Any = np.maximum.reduce  # np.max does the same after more than a microsecond of Python
 
 
 def _reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -58,7 +57,7 @@ class Sum(Op):
 
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
-        return _add(x, axis=axis, keepdims=keepdims)
+        return add_up(x, axis, keepdims)
 
     def backward(self, grad):
         shape = self.inputs[0].shape
@@ -82,13 +81,11 @@ class Mean(Op):
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
         self.count = _count(np.shape(x), axis)
-        if getattr(x, "dtype", None) == np.float16:
-            return np.mean(x, axis=axis, keepdims=keepdims)  # adds up in float32: a sum in float16 ends at 65504
-        return _add(x, axis=axis, keepdims=keepdims) / self.count
+        return rounded(add_up(widened(x), axis, keepdims) / self.count, x)
 
     def backward(self, grad):
         shape = self.inputs[0].shape
-        share = grad / self.count if self.count else grad
+        share = grad * (1 / self.count) if self.count > 2048 else grad / (self.count or 1)  # float16 ends at 65504
         return np.broadcast_to(_kept(share, shape, self.axis, self.keepdims), shape)
 
 
@@ -100,7 +97,7 @@ class Prod(Op):
     """The product over ``axis``; 1 over no elements. Each element gets the gradient times the product of the others.
 
     That product is formed without dividing, so zeros among the elements do no harm: with a single zero it alone gets
-    a gradient, with two none does.
+    a gradient, with two none does. An element that is infinite or NaN gets NaN, as in PyTorch.
 
     >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
     >>> tg.prod(x).backward()
@@ -110,7 +107,7 @@ class Prod(Op):
 
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
-        return np.prod(x, axis=axis, keepdims=keepdims)
+        return rounded(np.prod(x, axis=axis, keepdims=keepdims, dtype=finer(x, ())), x)
 
     def backward(self, grad):
         (x,) = self.inputs
@@ -120,7 +117,7 @@ class Prod(Op):
         rest = moved.shape[: x.ndim - len(reduced)]
         others = _products_of_others(np.reshape(moved, (*rest, _count(x.shape, self.axis))))
         back = tuple(order.index(i) for i in range(x.ndim))
-        others = np.transpose(np.reshape(others, moved.shape), back)
+        others = np.where(np.isfinite(x), np.transpose(np.reshape(others, moved.shape), back), math.nan)
         return _kept(grad, x.shape, self.axis, self.keepdims) * others
 
 
@@ -156,21 +153,25 @@ class _Extremum(Op):
 
     def backward(self, grad):
         share = _kept(grad, self.inputs[0].shape, self.axis, self.keepdims) / self.ties
-        return np.where(self.chosen, share, 0)
+        return np.where(self.chosen, share, 0 if self.axis is None else share - share)  # 0, or NaN as in PyTorch
 
 
 def _chosen(x, result, axis: Axis, keepdims: bool):
-    """Which elements are the result, and how many they are, in the dtype of the result."""
+    """Which elements are the result, and how many they are, in the dtype of the result; NaN if none is equal to it."""
     kept = _kept(result, np.shape(x), axis, keepdims)
-    chosen = (x == kept) | np.isnan(x)  # where there is a NaN, it is the result too
-    return chosen, _add(chosen, axis=axis, keepdims=True, dtype=result.dtype)
+    chosen = x == kept
+    if axis is None:
+        chosen = chosen | np.isnan(x)  # where there is a NaN, it is the result too
+    ties = np.add.reduce(chosen, axis=axis, keepdims=True, dtype=result.dtype)
+    return chosen, np.where(ties == 0, math.nan, ties).astype(result.dtype) if result.dtype.kind == "f" else ties
 
 
 @register(numpy=(np.max, np.amax, np.maximum.reduce))
 class Max(_Extremum):
     """The largest element over ``axis``. Elements that tie for it share its gradient evenly, as torch.amax does.
 
-    NaN wins over all numbers, and takes the gradient then. Raises ValueError over no elements.
+    NaN wins over all numbers. Over all axes it takes the gradient then, as in torch.max; with an axis it makes NaN of
+    all gradients along it, as in torch.amax. Raises ValueError over no elements.
 
     >>> x = Tensor([3.0, 1.0, 3.0], requires_grad=True)
     >>> x.max().backward()
@@ -188,7 +189,7 @@ max = function(Max)
 class Min(_Extremum):
     """The smallest element over ``axis``. Elements that tie for it share its gradient evenly, as torch.amin does.
 
-    NaN wins over all numbers, and takes the gradient then. Raises ValueError over no elements.
+    NaN wins over all numbers, with gradients as in ``max``. Raises ValueError over no elements.
 
     >>> Tensor([[3.0, 1.0], [2.0, 5.0]]).min(axis=1)
     Tensor([1., 2.])
@@ -214,7 +215,7 @@ class Var(Op):
 
     def forward(self, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
         self.axis, self.ddof, self.keepdims = axis, ddof, keepdims
-        return np.var(x, axis=axis, ddof=ddof, keepdims=keepdims)
+        return rounded(np.var(x, axis=axis, ddof=ddof, keepdims=keepdims, dtype=finer(x, axis)), x)
 
     def backward(self, grad):
         (x,) = self.inputs
@@ -229,7 +230,7 @@ def _variance_slope(x, axis: Axis, ddof: float):
     degrees = _count(x.shape, axis) - ddof
     if not math.prod(x.shape):
         return np.zeros(x.shape, x.dtype)
-    return (x - np.mean(x, axis=axis, keepdims=True)) * (2 / degrees if degrees > 0 else math.nan)
+    return (x - mean(x, axis=axis, keepdims=True)) * (2 / degrees if degrees > 0 else math.nan)
 
 
 @register(numpy=np.std)
@@ -245,7 +246,7 @@ class Std(Op):
 
     def forward(self, x, axis: Axis = None, ddof: float = 0, keepdims: bool = False):
         self.axis, self.ddof, self.keepdims = axis, ddof, keepdims
-        result = np.std(x, axis=axis, ddof=ddof, keepdims=keepdims)
+        result = rounded(np.std(x, axis=axis, ddof=ddof, keepdims=keepdims, dtype=finer(x, axis)), x)
         self.flat = result == 0
         return result
 
@@ -270,11 +271,11 @@ class LogSumExp(Op):
 
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
-        x = as_floats(x)
+        given, x = x, widened(as_floats(x))
         largest = _largest(x, axis=axis, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0)
         with np.errstate(divide="ignore", over="ignore"):  # log(0) = -inf and exp(1000) = inf are right
-            result = np.log(_add(np.exp(x - largest), axis=axis, keepdims=True)) + largest
+            result = rounded(np.log(add_up(np.exp(x - largest), axis, True)) + largest, given)
         return result if keepdims else np.squeeze(result, axis)
 
     def backward(self, grad):
@@ -293,7 +294,7 @@ class Norm(Op):
 
     Several axes, or all with ``axis=None``, count as one long vector, as in torch.linalg.vector_norm. ``ord`` is any
     number above 0. The gradient is sign(x) (|x| / norm)^(p-1): x / norm for 2, sign(x) for 1; for inf it is sign(x)
-    at the largest elements, which share it evenly. At the zero vector it is 0, as in PyTorch.
+    at the largest elements, which share it evenly. At the zero vector it is 0, and its own slope NaN, as in PyTorch.
 
     Raises ValueError if ``ord`` is not above 0.
 
@@ -305,36 +306,36 @@ class Norm(Op):
     Tensor([ 0.6, -0.8])
     """
 
-    def forward(self, x, ord: float = 2, axis: Axis = None, keepdims: bool = False):
+    def forward(self, x, ord: float | None = 2, axis: Axis = None, keepdims: bool = False):
+        ord = 2 if ord is None else ord
         if isinstance(ord, str) or not ord > 0:
             raise ValueError(
                 f"expected ord above 0, such as 1, 2 or np.inf; got {ord!r}. Norms of matrices are not here"
             )
         self.ord, self.axis, self.keepdims = float(ord), axis, keepdims
-        size = np.abs(as_floats(x))
+        size = widened(np.abs(as_floats(x)))
         if ord == 2:
-            result = np.sqrt(_add(size * size, axis=axis, keepdims=keepdims))
+            result = np.sqrt(add_up(size * size, axis, keepdims))
         elif ord == np.inf:
             result = _largest(size, axis=axis, keepdims=keepdims)
             self.chosen, self.ties = _chosen(size, result, axis, keepdims)
         else:
-            result = _add(size**self.ord, axis=axis, keepdims=keepdims) ** (1 / self.ord)
-        self.at_zero = result == 0
-        return result
+            result = add_up(size**self.ord, axis, keepdims) ** (1 / self.ord)
+        return rounded(result, x)
 
     def backward(self, grad):
         (x,) = self.inputs
         grad = _kept(grad, x.shape, self.axis, self.keepdims)
         if self.ord == np.inf:
-            return np.where(self.chosen, np.sign(x) * grad / self.ties, 0)
+            share = slope_of_abs(x) * grad / self.ties
+            return np.where(self.chosen, share, share - share)
         if self.ord == 1:
-            return np.sign(x) * grad
-        at_zero = _kept(self.at_zero, x.shape, self.axis, self.keepdims)
-        length = np.where(at_zero, 1, _kept(self.output, x.shape, self.axis, self.keepdims))
-        if self.ord == 2:
-            return np.where(at_zero, 0, x * (grad / length))
-        size = np.where(x == 0, 1, np.abs(x))  # sign(x) = 0 decides there, and 0 to a negative power does no harm
-        return np.where(at_zero, 0, np.sign(x) * (size / length) ** (self.ord - 1) * grad)
+            return slope_of_abs(x) * grad
+        length = _kept(self.output, x.shape, self.axis, self.keepdims)
+        with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where x is 0: the slope is 0, its own may be NaN
+            if self.ord == 2:
+                return np.where(length == 0, 0, x * (grad / length))
+            return np.where(x == 0, 0, np.sign(x) * (np.abs(x) / length) ** (self.ord - 1) * grad)
 
 
 norm = function(Norm)
@@ -364,11 +365,11 @@ class CumSum(Op):
 
     def forward(self, x, axis: int | None = None):
         self.axis = axis
-        return np.cumsum(x, axis=axis)
+        return rounded(np.cumsum(x, axis=axis, dtype=finer(x, axis)), x)
 
     def backward(self, grad):
         axis = 0 if self.axis is None else self.axis
-        from_the_end = np.flip(np.cumsum(np.flip(grad, axis), axis=axis), axis)
+        from_the_end = np.flip(cumsum(np.flip(grad, axis), axis=axis), axis)
         return np.reshape(from_the_end, self.inputs[0].shape)
 
 

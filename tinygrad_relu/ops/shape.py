@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..op import Op, function, register
 from ..tensor import Tensor
+from .reductions import sum
 
 __all__ = [
     "astype", "broadcast_to", "concatenate", "copy", "expand_dims", "flip", "hstack", "moveaxis", "pad", "ravel",
@@ -26,7 +27,7 @@ def _one_or_many(numbers: tuple) -> Any:
     return numbers
 
 
-@register(numpy=np.reshape)
+@register
 class Reshape(Op):
     """The same elements in the same order, in another shape; one length may be -1, which means: whatever fits.
 
@@ -51,7 +52,13 @@ class Reshape(Op):
 reshape = function(Reshape)
 
 
-@register(numpy=np.transpose)
+@register(numpy=np.reshape, method=False)
+def _numpy_reshape(x, shape):
+    """np.reshape, which takes the shape by name too."""
+    return reshape(x, shape)
+
+
+@register
 class Transpose(Op):
     """The axes in another order: ``axes`` names the old axis that comes first, second, and so on; reversed if left out.
 
@@ -76,6 +83,12 @@ class Transpose(Op):
 
 
 transpose = function(Transpose)
+
+
+@register(numpy=np.transpose, method=False)
+def _numpy_transpose(x, axes=None):
+    """np.transpose, which takes the axes by name too."""
+    return transpose(x, axes)
 
 
 @register(numpy=np.swapaxes)
@@ -398,7 +411,7 @@ class Tile(Op):
         times = (1,) * (n - len(self.reps)) + self.reps
         # Each axis is taken apart into (times, length), and the times are summed.
         apart = np.reshape(grad, tuple(k for pair in zip(times, lengths) for k in pair))
-        return np.reshape(np.add.reduce(apart, axis=tuple(range(0, 2 * n, 2))), shape)
+        return np.reshape(sum(apart, axis=tuple(range(0, 2 * n, 2))), shape)
 
 
 tile = function(Tile)
