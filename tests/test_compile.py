@@ -2019,11 +2019,11 @@ def while_on_data(world, loss, x, y):
 
 
 def a_float(world, loss, x, y):
-    return float(loss)  # here
+    return float(loss.detach())  # here
 
 
 def an_int(world, loss, x, y):
-    return int(loss)  # here
+    return int(loss.detach())  # here
 
 
 def an_item_of_it(world, loss, x, y):
@@ -2128,7 +2128,7 @@ def sorted_in_place(world, loss, x, y):
 
 def swallowed(world, loss, x, y):
     try:
-        value = float(loss)  # here
+        value = float(loss.detach())  # here
     except Exception:
         value = 0.0
     return x * value

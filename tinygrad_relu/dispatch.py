@@ -7,12 +7,15 @@ detached in silence, and no array of objects is made.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
 import numpy as np
 
-from .op import _nearest, numpy_functions
-from .tensor import Tensor
+from .names import nearest
+from .op import numpy_functions
+from .tensor import Tensor, rebuilt
 
 # These answer with a shape, a truth or a count, or with a new constant: no gradient is lost.
 _CONSTANT_RESULTS = {
@@ -22,6 +25,13 @@ _CONSTANT_RESULTS = {
     np.argsort, np.unique, np.bincount, np.histogram, np.array2string, np.array_repr, np.array_str,
     np.zeros_like, np.ones_like, np.empty_like, np.full_like,
 }  # fmt: skip
+
+
+class _ArrayUfunc:
+    """NumPy asks the class for ``__array_ufunc__``, numpy.ma an instance: None there leaves ``masked * t`` to Tensor."""
+
+    def __get__(self, tensor: Tensor | None, kind: type) -> Any:
+        return _array_ufunc if tensor is None else None
 
 
 def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -40,6 +50,7 @@ def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **opt
 def _array_function(self: Tensor, func: Any, types: Any, args: tuple, options: dict[str, Any]) -> Any:
     function = numpy_functions.get(func)
     if function is not None:
+        args, options = _by_name(func, args, options)
         return function(*args, **options)
     if func in _CONSTANT_RESULTS:
         return func(*_unwrapped(args), **{name: _unwrapped(value) for name, value in options.items()})
@@ -51,26 +62,40 @@ def _into_an_array(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[st
     if any(isinstance(x, Tensor) and x._requires_grad for x in inputs) or any(
         isinstance(x, Tensor) for x in options["out"]
     ):
-        raise TypeError(
-            f"np.{ufunc.__name__}: out= and in-place operators write into an array behind the graph's back. "
-            "Write y = x + t for a new Tensor, or use t.detach() if no gradient is wanted."
-        )
+        hint = "write y = x + t for a new Tensor, or use t.detach() if no gradient is wanted"
+        raise TypeError(f"np.{ufunc.__name__}: the gradient would be lost in the array that it writes to; {hint}")
     return getattr(ufunc, method)(*_unwrapped(inputs), **options)
+
+
+def _by_name(func: Any, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """What may be left out by its name in NumPy, where the third of np.sum is a dtype, unless it says what is so anyway."""
+    try:
+        signature = _signature(func)
+        given = signature.bind(*args, **options).arguments
+    except (TypeError, ValueError):  # no signature, or one that does not fit: the op says what it takes
+        return args, options
+    parameters = [signature.parameters[name] for name in given]
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        return args, options
+    inputs = tuple(given[p.name] for p in parameters if p.default is p.empty)
+    named = [p for p in parameters if p.default is not p.empty and p.default is not given[p.name]]
+    return inputs, {p.name: given[p.name] for p in named}
+
+
+_signature = functools.lru_cache(maxsize=None)(inspect.signature)
 
 
 def _unwrapped(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
-        return type(x)(_unwrapped(item) for item in x)
+        return rebuilt(x, map(_unwrapped, x))
     return x._data if isinstance(x, Tensor) else x
 
 
 def _unknown(name: str) -> TypeError:
     names = sorted({getattr(key, "__name__", "") for key in numpy_functions})
-    return TypeError(
-        f"np.{name}: no op answers to this NumPy function{_nearest(name, names)}. "
-        "Register one with @tg.register(numpy=...), or use .detach().numpy() if no gradient is wanted."
-    )
+    hint = "register one with @tg.register(numpy=...), or use .detach().numpy() if no gradient is wanted"
+    return TypeError(f"np.{name}: no op answers to this NumPy function{nearest(name, names)}; {hint}")
 
 
-Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+Tensor.__array_ufunc__ = _ArrayUfunc()  # type: ignore[attr-defined]
 Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 
 from . import guard
-from .mode import mode
+from .mode import mode, switched
 
 
 def topological_order(roots) -> list[Any]:
@@ -34,34 +34,31 @@ def topological_order(roots) -> list[Any]:
     waiting_for = dict.fromkeys(roots, 0)  # node -> how many of its consumers have not been placed yet
     found = list(waiting_for)
     for node in found:
-        if node.op is not None:
-            for parent in node.op.parents or _raise_freed(node.op):
-                if parent in waiting_for:
-                    waiting_for[parent] += 1
-                elif parent is not None:
-                    waiting_for[parent] = 1
-                    found.append(parent)
-
+        for parent in _parents(node):
+            if parent not in waiting_for:
+                waiting_for[parent] = 0
+                found.append(parent)
+            waiting_for[parent] += 1
     order = [root for root in dict.fromkeys(roots) if not waiting_for[root]]
     for node in order:
-        if node.op is not None:
-            for parent in node.op.parents:
-                if parent is not None:
-                    waiting = waiting_for[parent] = waiting_for[parent] - 1
-                    if not waiting:
-                        order.append(parent)
+        for parent in _parents(node):
+            waiting_for[parent] -= 1
+            if not waiting_for[parent]:
+                order.append(parent)
     return order
 
 
-_SCALARS = frozenset(np.sctypeDict.values())
-
-
-def _raise_freed(op):
-    raise RuntimeError(
-        f"backward: the graph behind '{op.name}' was already freed by an earlier backward() or grad(). "
-        "Run the forward pass again to make a new graph, or give retain_graph=True to the earlier call; "
-        "for several losses over one graph, add them up and go back once."
-    )
+def _parents(node) -> Any:
+    """The nodes that this one was computed from."""
+    if node.op is None:
+        return ()
+    if node.op.parents is None:
+        raise RuntimeError(
+            f"backward: the graph behind '{node.op.name}' was already freed by an earlier backward() or grad(). "
+            "Run the forward pass again to make a new graph, or give retain_graph=True to the earlier call; "
+            "for several losses over one graph, add them up and go back once."
+        )
+    return [parent for parent in node.op.parents if parent is not None]
 
 
 def backward_pass(roots, gradients, *, inputs=(), create_graph=False, retain_graph=False) -> dict[Any, Any]:
@@ -71,19 +68,14 @@ def backward_pass(roots, gradients, *, inputs=(), create_graph=False, retain_gra
     Gradients are arrays, and then the rules run as plain NumPy; with ``create_graph`` they are Tensors, and the
     same rules are recorded as they run. Without ``retain_graph`` each op is let go as soon as it has been used.
     """
-    now = mode.now
-    before = now.record, now.call
-    now.record, now.call = create_graph, None
-    try:
+    with switched(record=create_graph, call=None):
         return _go_back(roots, gradients, set(inputs), create_graph, retain_graph)
-    finally:
-        now.record, now.call = before
 
 
 def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, Any]:
     order = topological_order(roots)
     useful = _nodes_leading_to(inputs, order) if inputs else None
-    anomaly, watched = mode.now.anomaly, guard.watched
+    anomaly = mode.now.anomaly
     arrived: dict[Any, Any] = {}  # node -> the sum of the gradients that have reached it so far
     for root, gradient in zip(roots, gradients):
         arrived[root] = arrived[root] + gradient if root in arrived else gradient
@@ -103,42 +95,33 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if op is None:
             continue
 
-        if watched:
+        if guard.latest[0] > op.time or op.seen:
             guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
-        if anomaly and type(grad) is ndarray:  # a rule that writes into the gradient of others is caught
-            grad = grad.view()
-            grad.flags.writeable = False
         try:
-            contributions = rule.backward(grad)
+            contributions = rule.backward(grad if op.is_built_in else read_only(grad))
         except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
-            raise type(error)(f"{op.name}: its backward rule failed: {error}") from error
+            reason = writes_into(error, "the gradient") or f"its backward rule failed: {error}"
+            raise type(error)(f"{op.name}: {reason}") from error
         if type(contributions) is not tuple:
             contributions = (contributions,)
-        if len(contributions) != len(op.parents):
-            raise RuntimeError(_WRONG_COUNT.format(op=op.name, given=len(contributions), wanted=len(op.parents)))
+        if len(contributions) != len(op.parents) or (contributions[0] is None and not op.is_built_in):
+            _refuse_result(op, contributions)
         if anomaly:
             op.check_finite("backward", contributions, given=(grad,))
 
-        recorded_at = op.time
         for parent, contribution in zip(op.parents, contributions):
             if parent is None or contribution is None or (useful and parent not in useful):
                 continue
-            if parent._changed_at > recorded_at:
-                raise guard.changed(op, next(i for i, p in enumerate(op.parents) if p is parent))
             data = parent._data
-            kind = type(contribution)
-            if kind is ndarray:
-                if contribution.shape != data.shape or contribution.dtype is not data.dtype:
-                    contribution = unbroadcast(contribution, data, op)
-                elif not contribution.ndim:
-                    contribution = contribution[()]  # NumPy computes with its scalars ten times faster
-            elif kind is not type(data) or kind not in _SCALARS:  # two scalars of one type agree in dtype and shape
-                contribution = unbroadcast(contribution, data, op)
+            if getattr(contribution, "shape", None) != data.shape or contribution.dtype is not data.dtype:
+                contribution = unbroadcast(contribution, parent, op)
+            elif type(contribution) is ndarray and not contribution.ndim:
+                contribution = contribution[()]  # NumPy computes with its scalars ten times faster
             before = arrived.get(parent)
             arrived[parent] = contribution if before is None else before + contribution
         if not retain_graph:
-            node.op = op.freed
+            node.op = object.__new__(type(op))  # holds nothing; its parents are None
         elif not create_graph:
             if useful:  # the others went nowhere
                 contributions = tuple(c if p in useful else None for p, c in zip(op.parents, contributions))
@@ -146,11 +129,29 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
     return results
 
 
-_WRONG_COUNT = (
-    "{op}: backward returned {given} gradients, but forward has {wanted} inputs. Return one for each input in the "
-    "order of forward's arguments, None for one that has no gradient; an argument with a default, or one behind *, "
-    "is an option and takes none."
-)
+def _refuse_result(op, contributions) -> None:
+    """Raise RuntimeError unless there is a gradient, or None, for each input."""
+    if len(contributions) == len(op.parents) == 1 and op.parents[0] is not None:
+        raise RuntimeError(f"{op.name}: backward returned None; is its `return` missing?")
+    if len(contributions) != len(op.parents):
+        counted = f"backward returned {len(contributions)} gradients, but forward has {len(op.parents)} inputs"
+        hint = "return one, or None, for each argument of forward that has no default"
+        raise RuntimeError(f"{op.name}: {counted}; {hint}")
+
+
+def read_only(x):
+    """A view of an array that NumPy refuses to write into; anything else as it is."""
+    if type(x) is ndarray:
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+def writes_into(error: Exception, what: str) -> str:
+    """What is wrong with a rule that was stopped as it wrote into ``what`` it was given; '' for another error."""
+    if "read-only" not in str(error):
+        return ""
+    return f"it writes into {what} it was given, which others use too; make a new array, as np.where(mask, 0, x) does"
 
 
 def _recording(op, node):
@@ -171,40 +172,33 @@ def _nodes_leading_to(inputs, order) -> set[Any]:
     return leading
 
 
-def unbroadcast(gradient, data, op):
+def unbroadcast(gradient, parent, op):
     """The gradient in the shape and dtype of its input: what broadcasting repeated is summed, here and only here."""
+    data = parent._data
     if not hasattr(gradient, "shape"):
         gradient = np.asarray(gradient, dtype=data.dtype)
-    shape = data.shape
+    shape, added = data.shape, gradient.ndim - data.ndim
     if gradient.shape != shape:
-        try:
-            repeats = np.broadcast_shapes(shape, gradient.shape) == gradient.shape
-        except ValueError:
-            repeats = False
-        if not repeats:
-            raise RuntimeError(
-                f"{op.name}: backward returned a gradient of shape {gradient.shape} for an input of shape {shape}. "
-                "A gradient has the shape of its input, or one that the input broadcasts to."
-            )
-        added = gradient.ndim - len(shape)
-        axes = tuple(i for i, n in enumerate(gradient.shape) if i < added or (n != 1 and shape[i - added] == 1))
-        gradient = gradient.sum(axis=axes).reshape(shape)
+        lengths = (1,) * added + shape
+        if added < 0 or any(n not in (1, length) for n, length in zip(lengths, gradient.shape)):
+            wrong = f"backward returned a gradient of shape {gradient.shape} for an input of shape {shape}"
+            raise RuntimeError(f"{op.name}: {wrong}; it has that shape, or one that the input broadcasts to")
+        axes = tuple(i for i, length in enumerate(gradient.shape) if i < added or lengths[i] != length)
+        gradient = type(parent).sum(gradient, axis=axes).reshape(shape)  # the op, on an array or on a Tensor
     return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
 
 
 def _run_hooks(node, grad, create_graph: bool):
     """The gradient after the node's hooks, each of which may replace it by another of the same shape."""
     for hook in list(node._hooks.values()):
-        before = grad if create_graph else type(node)._from_array(grad)
+        before = grad if create_graph else type(node)._from_array(grad.copy())  # others may have got the same array
         after = hook(before)
         if after is None:
             continue
-        after = after if hasattr(after, "op") else type(node)._from_array(np.array(after, dtype=node.dtype))
-        if after.shape != before.shape:
-            raise RuntimeError(
-                f"register_hook: the hook {getattr(hook, '__name__', hook)!r} returned a gradient of shape "
-                f"{after.shape} for one of shape {before.shape}; return the same shape, or None to keep it."
-            )
+        after = after if hasattr(after, "op") else type(node)._from_array(np.array(after))
+        if after.shape != node.shape:
+            shapes = f"returned a gradient of shape {after.shape} for one of shape {node.shape}"
+            raise RuntimeError(f"register_hook: {getattr(hook, '__name__', hook)!r} {shapes}; None would keep it")
         after = after if after.dtype == node.dtype else after.astype(node.dtype)
         grad = after if create_graph else after._data
     return grad

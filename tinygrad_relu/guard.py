@@ -1,9 +1,11 @@
 """Guard: an array that is changed between the forward and the backward pass is found and named.
 
-Rules read the arrays that forward has used, so a change in between would give a wrong gradient. There are two ways to
-change an array. Tensors that the package itself changes in place (an optimizer's step, ``w -= ...`` in ``no_grad``,
-``load_state_dict``) note the time. An array that a user has been handed (``t.data``, ``t.numpy()``) is watched from
-then on: its bytes are kept, and compared on the way back. What nobody has been handed costs nothing.
+Rules read the arrays that forward has used, so a change in between would give a wrong gradient. What the package itself
+changes (an optimizer's step, ``t -= 1``, ``load_state_dict``) is noted: where in memory, and when. What a user is handed
+(``t.data``) can be changed as long as somebody holds it. So it is compared with what it was once he lets go of it, and
+until then each op that is recorded keeps what it has used. What nobody holds costs nothing.
+
+Up to 64 KB are compared in full, more by a sample, and all in ``detect_anomaly``.
 """
 
 from __future__ import annotations
@@ -14,58 +16,101 @@ from typing import Any
 
 import numpy as np
 
-watched: dict[int, tuple[Any, bytes]] = {}  # id of the array that owns the memory -> itself, its bytes when handed out
+from .mode import mode
 
 tick = itertools.count(1).__next__  # the time: it grows with each op that is recorded, and each change in place
+latest = [0]  # when an array was last changed or handed out
+
+# By the id of the array that owns the memory:
+_changes: dict[int, dict[tuple[int, int], int]] = {}  # which bytes of it were changed, and when
+held: dict[int, dict[int, tuple[np.ndarray, bytes]]] = {}  # when a part of it was handed out -> the part, what it was
+
+_IN_FULL, _SAMPLE = 1 << 16, 1 << 10  # bytes; elements
+
+
+def note_change(array: np.ndarray, time: int | None = None) -> None:
+    """Note that the elements of ``array`` have changed, now or at an earlier time."""
+    owner = owner_of(array)
+    if id(owner) not in _changes:
+        _changes[id(owner)] = {}
+        weakref.finalize(owner, _changes.pop, id(owner)).atexit = False
+    changes, place = _changes[id(owner)], _place(array)
+    latest[0] = max(latest[0], time or tick())
+    changes[place] = max(changes.get(place, 0), time or latest[0])
 
 
 def hand_out(array: np.ndarray) -> np.ndarray:
-    """The same array, watched from now on."""
-    owner = owner_of(array)
-    key = id(owner)
-    if key not in watched and isinstance(owner, np.ndarray):
-        watched[key] = (weakref.ref(owner, lambda _: watched.pop(key, None)), owner.tobytes())
-    return array
+    """A view of the array for somebody outside, who may change it."""
+    if not isinstance(array, np.ndarray):
+        return array  # stands for an array while its calls are written down
+    held_by: Any = memoryview(array)  # NumPy shortens chains of arrays only: a view of the view below keeps it alive
+    view = np.asarray(held_by)
+    key, since = id(owner_of(array)), tick()
+    latest[0] = since
+    held.setdefault(key, {})[since] = array, _fingerprint(array)
+    weakref.finalize(view, _let_go, key, since).atexit = False
+    return view
+
+
+def _let_go(key: int, since: int) -> None:
+    array, before = held[key].pop(since)
+    if not held[key]:
+        del held[key]
+    if _differs(array, before):
+        note_change(array, since)
 
 
 def remember(arrays: Any) -> dict[int, bytes]:
-    """The bytes of those arrays that somebody outside could change, by their place."""
-    return {i: a.tobytes() for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and id(owner_of(a)) in watched}
+    """What is in those arrays that somebody outside could change, by their place."""
+    return {i: _fingerprint(a) for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and id(owner_of(a)) in held}
 
 
 def refuse_changes(op: Any) -> None:
-    """Raise RuntimeError if an array that the op has used or made, and that was handed out, is not what it was."""
+    """Raise RuntimeError if an array that the op has used or made is not what it was."""
     for i, array in enumerate((*op.inputs, op.output)):
-        if isinstance(array, np.ndarray) and _differs(array, op.seen.get(i)):
-            raise changed(op, i)
+        if isinstance(array, np.ndarray) and (
+            (i in op.seen and _differs(array, op.seen[i])) or changed_since(array, op.time)
+        ):
+            what = "the result" if i == len(op.inputs) else f"input {i}"
+            name = getattr(op.arguments[i], "name", None) if i < len(op.inputs) else None
+            raise RuntimeError(
+                f"{op.name}: {f'{what} ({name})' if name else what} was changed in place after the forward pass had used "
+                "it, so its gradient would be wrong. Change it after backward(), or compute with a copy."
+            )
 
 
-def changed(op: Any, i: int) -> RuntimeError:
-    """The error for an input (or, behind the last one, the result) that is not what it was."""
-    what = "the result" if i == len(op.inputs) else f"input {i}"
-    name = getattr(op.arguments[i], "name", None) if i < len(op.inputs) else None
-    return RuntimeError(_CHANGED.format(op=op.name, what=f"{what} ({name})" if name else what))
+def changed_since(array: np.ndarray, time: int) -> bool:
+    """Whether elements of ``array`` have been changed after ``time``, as far as that was noted, or can be seen now."""
+    key, (start, end) = id(owner_of(array)), _place(array)
+    noted = any(
+        when > time and first < end and start < last for (first, last), when in list(_changes.get(key, {}).items())
+    )
+    return noted or any(
+        since > time and np.may_share_memory(part, array) and _differs(part, before)
+        for since, (part, before) in list(held.get(key, {}).items())
+    )
 
 
-_CHANGED = (
-    "{op}: {what} was changed in place after the forward pass had used it, so its gradient would be wrong. "
-    "Change it after backward(), or compute with a copy."
-)
+def _fingerprint(array: np.ndarray, in_full: bool = False) -> bytes:
+    if in_full or array.nbytes <= _IN_FULL or mode.now.anomaly:
+        return array.tobytes("A")
+    return (array.ravel("K") if array.flags.forc else array.flat)[:: array.size // _SAMPLE | 1].tobytes()
 
 
-def _differs(array: np.ndarray, before: bytes | None) -> bool:
-    if before is not None:
-        return array.tobytes() != before
-    owner = owner_of(array)
-    handed_out = watched.get(id(owner))  # after the forward pass, or it would have been remembered there
-    if handed_out is None or not owner.flags.c_contiguous:
-        return handed_out is not None and owner.tobytes() != handed_out[1]
-    # Only this part of the memory matters: an optimizer lays many parameters end to end.
-    start = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-    return array.tobytes() != np.ndarray(array.shape, array.dtype, handed_out[1], start, array.strides).tobytes()
+def _differs(array: np.ndarray, before: bytes) -> bool:
+    return _fingerprint(array, in_full=len(before) == array.nbytes) != before
+
+
+def _place(array: np.ndarray) -> tuple[int, int]:
+    """The addresses of the first byte and behind the last."""
+    if not array.flags.forc:
+        return np.lib.array_utils.byte_bounds(array)
+    start = array.__array_interface__["data"][0]
+    return start, start + array.nbytes
 
 
 def owner_of(array: np.ndarray) -> np.ndarray:
+    """The array that has made the memory in which this one lies."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import threading
-import types
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from .switch import Switch
 
 
 class _State:
@@ -19,14 +19,13 @@ class _State:
     Two calls of one module are two tuples. The recorder, if there is one, writes down what NumPy does (compile/).
     """
 
-    __slots__ = ("record", "anomaly", "call", "recorder", "entered")
+    __slots__ = ("record", "anomaly", "call", "recorder")
 
     def __init__(self) -> None:
         self.record = True  # whether the graph is recorded
         self.anomaly = False  # whether the first NaN stops the computation
         self.call: tuple[Any, Any, Any, bool] | None = None
         self.recorder: Any = None
-        self.entered: list[AbstractContextManager] = []  # the blocks of switches that this thread is in
 
 
 class _Mode(threading.local):
@@ -44,72 +43,18 @@ changes = [0]
 _default_dtype = np.dtype(np.float32)
 
 
-Block = Callable[[], AbstractContextManager]
-
-
-class Switch:
-    """A change of mode for a ``with`` block, or, as a decorator, for a function; may be used again and inside itself.
-
-    A decorated generator or coroutine is in the mode while its own lines run, and not while it waits. So each use
-    calls ``start``, and what that returns makes a context manager for each stretch.
-    """
-
-    def __init__(self, start: Callable[[], Block]):
-        self._start = start
-
-    def __enter__(self) -> Any:
-        block = self._start()()
-        value = block.__enter__()
-        mode.now.entered.append(block)
-        return value
-
-    def __exit__(self, *error: Any) -> Any:
-        return mode.now.entered.pop().__exit__(*error)
-
-    def __call__(self, function: Callable[..., Any]) -> Any:
-        if inspect.isasyncgenfunction(function):
-            raise TypeError(f"{function.__name__} is an asynchronous generator; write the with block inside of it")
-        if not (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)):
-            return functools.wraps(function)(lambda *args, **options: self._call(function, *args, **options))
-
-        def steps(*args: Any, **options: Any) -> Any:
-            return (yield from _steps(self._start(), function(*args, **options)))
-
-        async def coroutine(*args: Any, **options: Any) -> Any:
-            return await types.coroutine(steps)(*args, **options)
-
-        return functools.wraps(function)(coroutine if inspect.iscoroutinefunction(function) else steps)
-
-    def _call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        with self:
-            return function(*args, **options)
-
-
-def _steps(block: Block, running: Any) -> Generator[Any, Any, Any]:
-    """Run a generator or coroutine from one yield to the next, each time in a block of its own."""
-    step, value = running.send, None
-    while True:
-        try:
-            with block():
-                given = step(value)
-        except StopIteration as end:
-            return end.value
-        try:
-            step, value = running.send, (yield given)
-        except BaseException as error:  # one that was thrown in, GeneratorExit too
-            step, value = running.throw, error
-
-
 @contextmanager
-def _switched(record: bool | None = None, anomaly: bool | None = None) -> Iterator[None]:
+def switched(**changes: Any) -> Iterator[None]:
+    """This thread's state with some changes, for the length of a block."""
     now = mode.now
-    before = now.record, now.anomaly
-    now.record = before[0] if record is None else record
-    now.anomaly = before[1] if anomaly is None else anomaly
+    before = [(name, getattr(now, name)) for name in changes]
+    for name, value in changes.items():
+        setattr(now, name, value)
     try:
         yield
     finally:
-        now.record, now.anomaly = before
+        for name, value in before:
+            setattr(now, name, value)
 
 
 def no_grad(function=None):
@@ -120,7 +65,7 @@ def no_grad(function=None):
     ...     print((w * 2).requires_grad)
     False
     """
-    switch = Switch(lambda: functools.partial(_switched, record=False))
+    switch = Switch(lambda: functools.partial(switched, record=False))
     return switch if function is None else switch(function)
 
 
@@ -132,7 +77,7 @@ def enable_grad(function=None):
     ...     print((w * 2).requires_grad)
     True
     """
-    switch = Switch(lambda: functools.partial(_switched, record=True))
+    switch = Switch(lambda: functools.partial(switched, record=True))
     return switch if function is None else switch(function)
 
 
@@ -163,7 +108,7 @@ def detect_anomaly() -> Switch:
 
 @contextmanager
 def _watching() -> Iterator[None]:
-    with np.errstate(all="ignore"), _switched(anomaly=True):
+    with np.errstate(all="ignore"), switched(anomaly=True):
         yield
 
 

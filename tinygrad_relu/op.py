@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import dis
 import functools
 import inspect
 import re
@@ -14,10 +12,11 @@ from typing import Any, ClassVar, ParamSpec, Protocol
 import numpy as np
 from numpy import ndarray
 
-from .guard import remember, tick, watched
+from . import graph, guard
 from .mode import mode
+from .names import nearest
 from .place import Place, file_and_line, users_place
-from .tensor import Tensor
+from .tensor import Tensor, as_array
 
 P = ParamSpec("P")
 
@@ -63,7 +62,7 @@ class Op:
     function: ClassVar[Callable[..., Any]]
     signature: ClassVar[inspect.Signature]
     differentiable: ClassVar[bool]
-    freed: ClassVar[Op]  # stands in for every op of this class whose graph has been let go
+    is_built_in: ClassVar[bool] = False  # whether it is this package's, whose rules are known to write into nothing
 
     arguments: Any = None  # as they were given: Tensors and constants; None in a freed op
     parents: Any = None  # the same, with None for those that need no gradient; None in a freed op
@@ -159,39 +158,33 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
         arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
     op = _new(cls)
+    if options:
+        op.options = options
     try:
-        if options:
-            op.options = options
-            data = op.forward(*arrays, **options)
-        else:
-            data = op.forward(*arrays)
+        data = op.forward(*arrays, **options) if cls.is_built_in else _users_forward(op, arrays)
     except (TypeError, ValueError, IndexError) as error:
         raise _explained(error, op, arrays) from error
     if not found:
         return data
-    if type(data) is ndarray:
-        if not data.ndim:
-            data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
-    elif not isinstance(data, np.generic):
-        data = _as_result(data, op, arrays)
-    call = now.call
+    if type(data) is ndarray and not data.ndim:
+        data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
+    op.call = now.call
     if now.anomaly:
-        op.call, op.place = call, users_place(3)
+        op.place = users_place(3)
         op.check_finite("forward", (data,), given=arrays)
     if not (required and now.record and cls.differentiable):
         return Tensor._from_array(data)
     if theirs:  # an array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy
-        arrays = [a.copy() if a is x and isinstance(x, np.ndarray) else a for x, a in zip(inputs, arrays)]
+        arrays = [a if isinstance(x, Tensor) or type(a) is not ndarray else a.copy() for x, a in zip(inputs, arrays)]
     op.arguments = inputs
     op.parents = inputs if required == len(inputs) else tuple(parents)
     op.inputs = tuple(arrays)  # the garbage collector looks through lists again and again, and soon leaves tuples be
     op.output = data
-    op.time = tick()
-    op.call = call
-    if call is None or not call[3]:
+    op.time = guard.tick()
+    if op.call is None or not op.call[3]:
         op.place = users_place(3)
-    if watched:
-        op.seen = remember((*arrays, data))
+    if guard.held:
+        op.seen = guard.remember((*arrays, data))
     return Tensor._from_array(data, op)
 
 
@@ -201,31 +194,28 @@ _NUMBERS = {float, int, bool}
 
 def _to_operand(x: Any, cls: type[Op]) -> Any:
     """An argument that is neither Tensor nor Python number, as something that NumPy computes numbers with."""
-    if isinstance(x, (np.ndarray, np.generic)):
-        array = x
-    elif isinstance(x, (list, tuple)):
-        if any(isinstance(item, Tensor) for item in x):
-            raise TypeError(f"{cls.name}: got a list of Tensors; join them with tg.stack or tg.concatenate first")
-        array = Tensor(x)._data
-    elif hasattr(x, "__array_ufunc__"):  # arrays of other makes
+    if isinstance(x, (list, tuple)):
+        return Tensor(x)._data
+    if isinstance(x, np.generic) and x.dtype.kind in "fiub":
         return x
-    else:
-        hint = "; ask for None with `is None`" if x is None else ""
-        raise TypeError(f"{cls.name}: expected a Tensor, an array or a number, got {_described(x)}{hint}")
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{cls.name}: expected real numbers, got an array of dtype {array.dtype}")
-    return array
+    if hasattr(x, "__array__") or hasattr(x, "toarray"):
+        return as_array(x, cls.name)
+    hint = "; ask for None with `is None`" if x is None else ""
+    raise TypeError(f"{cls.name}: expected a Tensor, an array or a number, got {_described(x)}{hint}")
 
 
-def _as_result(data: Any, op: Op, arrays: Any) -> Any:
-    """What a user's forward returned, if that is no array: a Python number will do, anything else is an error."""
-    if isinstance(data, np.ndarray):  # an array of a subclass
-        return np.asarray(data)
-    if hasattr(data, "__array_ufunc__") and not isinstance(data, Tensor):  # arrays of other makes
-        return data
+def _users_forward(op: Op, arrays: Any) -> Any:
+    """What a user's forward returns, an array or a number; it may neither write into its inputs nor over our notes."""
+    data = op.forward(*map(graph.read_only, arrays), **op.options)
+    taken = ", ".join(f"self.{name}" for name in sorted(vars(op).keys() & RECORD - {"options"}))
+    if taken:
+        raise TypeError(f"forward sets {taken}, which the engine itself needs; rename it")
     if type(data) in _NUMBERS:
         return np.result_type(*arrays, data).type(data)
-    raise TypeError(op.error(f"forward must return one array or number, got {_described(data)}", arrays))
+    if not hasattr(data, "__array_ufunc__") or isinstance(data, Tensor):
+        raise TypeError(f"forward must return one array or number, got {_described(data)}")
+    data = as_array(data, op.name)
+    return data if not isinstance(data, ndarray) or data.flags.writeable else data.copy()  # it was an input
 
 
 def _explained(error: Exception, op: Op, arrays: Any) -> Exception:
@@ -233,9 +223,13 @@ def _explained(error: Exception, op: Op, arrays: Any) -> Exception:
     if getattr(error, "explained", False):
         return error
     kind = next(kind for kind in (IndexError, TypeError, ValueError) if isinstance(error, kind))
-    explained: Any = kind(op.error(error, arrays))
+    explained: Any = kind(op.error(graph.writes_into(error, "an input") or error, arrays))
     explained.explained = True
     return explained
+
+
+# What the engine notes on each op that it records.
+RECORD = frozenset(vars(Op)["__annotations__"]) | {"time", "recording"}
 
 
 def _described(x: Any) -> str:
@@ -245,10 +239,8 @@ def _described(x: Any) -> str:
 
 
 def _is_finite(x: Any) -> bool:
-    if not isinstance(x, (float, np.ndarray, np.generic, Tensor)):
-        return True
-    array = np.asarray(getattr(x, "_data", x))
-    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+    x = getattr(x, "_data", x)
+    return not isinstance(x, (float, np.ndarray, np.generic)) or bool(np.isfinite(x).all())
 
 
 # ---------------------------------------------------------------------- registration
@@ -292,10 +284,9 @@ def register(op=None, *, name=None, numpy=(), operator=None, aliases=(), method=
     op.aliases = aliases
     _refuse_clash(op, (op.name, *aliases), method)
     _refuse_taken(numpy, operator)
-    _refuse_own_names(op)
+    op.is_built_in = op.__module__.partition(".")[0] == __package__
     op.differentiable = op.backward is not Op.backward
     op.function = staticmethod(_make_function(op))
-    op.freed = op()
     _attach(op.function, (op.name, *aliases) if method else (), numpy, operator)
     registry.update(dict.fromkeys((op.name, *aliases), op))
     return op
@@ -310,7 +301,7 @@ def unregister(name: str) -> None:
     KeyError: "unregister: there is no op 'soft_max'; the nearest are softmax, log_softmax, max"
     """
     if name not in registry:
-        raise KeyError(f"unregister: there is no op {name!r}{_nearest(name, registry)}")
+        raise KeyError(f"unregister: there is no op {name!r}{nearest(name, registry)}")
     op = registry[name]
     for each in dict.fromkeys((op.name, *op.aliases)):
         del registry[each]
@@ -326,15 +317,10 @@ def _refuse_clash(op: Any, names: tuple[str, ...], method: bool) -> None:
         if old is not None and old.__module__ == op.__module__ == "__main__" and old.__qualname__ == op.__qualname__:
             unregister(name)  # a notebook cell was run again
         elif old is not None:
-            raise ValueError(
-                f"register: the name {name!r} is taken by {old.__module__}.{old.__qualname__}. "
-                f"Choose another with @register(name=...), or call tg.unregister({name!r}) first."
-            )
+            taken = f"the name {name!r} is taken by {old.__module__}.{old.__qualname__}"
+            raise ValueError(f"register: {taken}; give another name=, or call tg.unregister({name!r}) first")
         elif method and hasattr(Tensor, name):
-            raise ValueError(
-                f"register: Tensor has an attribute {name!r} already. "
-                "Choose another name with @register(name=...), or give method=False."
-            )
+            raise ValueError(f"register: Tensor has an attribute {name!r} already; give another name=, or method=False")
 
 
 def _refuse_taken(numpy: tuple, operator: str | None) -> None:
@@ -345,19 +331,6 @@ def _refuse_taken(numpy: tuple, operator: str | None) -> None:
             raise ValueError(f"register: np.{each.__name__} is answered by {numpy_functions[each].__name__!r} already")
     if operator and f"__{operator}__" in vars(Tensor):
         raise ValueError(f"register: the operator {operator!r} of Tensor is taken already")
-
-
-# What the engine notes on each op that it records: a forward that saved something under such a name would lose it.
-RECORD = frozenset({"arguments", "parents", "inputs", "output", "options", "time", "seen", "recording"})
-RECORD |= {"place", "call", "received", "sent"}
-
-
-def _refuse_own_names(op: type[Op]) -> None:
-    code = getattr(inspect.unwrap(op.forward), "__code__", None)
-    saved = {step.argval for step in dis.get_instructions(code) if step.opname == "STORE_ATTR"} if code else set()
-    if saved & RECORD:
-        names = ", ".join(f"self.{name}" for name in sorted(saved & RECORD))
-        raise TypeError(f"register: {op.__name__}.forward sets {names}, which the engine itself needs; rename it")
 
 
 def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str | None) -> None:
@@ -390,7 +363,6 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
     prepare = getattr(op, "arguments", None)  # where an op has its own way to tell inputs from options
     parameters = list(inspect.signature(prepare or op.forward).parameters.values())[prepare is None :]
     op.signature = inspect.Signature(parameters)
-    names = [p.name for p in parameters]
     arity = sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
     def prepared(*args, **options):
@@ -404,7 +376,7 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
 
     def plain(*args, **options):
         if options or len(args) != arity:
-            args, options = _bind(op, names, arity, args, options)
+            args, options = _bind(op, arity, args, options)
         return apply(op, args, options)
 
     def gathered(*args, **options):  # forward(self, *inputs): all that is given by place is an input
@@ -412,22 +384,14 @@ def _make_function(op: type[Op]) -> Callable[..., Any]:
 
     gathers = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     function: Any = prepared if prepare is not None else gathered if gathers else plain
+    functools.update_wrapper(function, op, ("__module__", "__doc__"), ())  # inspect.getsource shows the class
     function.__name__ = function.__qualname__ = op.name
-    function.__module__ = op.__module__
-    function.__doc__ = op.__doc__
-    function.__signature__ = op.signature
-    function.__wrapped__ = op  # inspect.getsource shows the class
-    function.op = op
+    function.__signature__, function.op = op.signature, op
     return function
 
 
-def _bind(op: type[Op], names: list[str], arity: int, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict]:
+def _bind(op: type[Op], arity: int, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
     """Tell inputs from options, by place or by name, with an error that knows the op's signature."""
-    if len(args) >= arity and len(args) <= len(names):
-        given = dict(zip(names[arity:], args[arity:]))
-        if not given.keys() & options.keys() and options.keys() <= set(names[arity:]):
-            given.update(options)
-            return args[:arity], {name: _constant(op, name, value) for name, value in given.items()}
     try:
         bound = list(op.signature.bind(*args, **options).arguments.items())
     except TypeError as error:
@@ -446,13 +410,9 @@ def _constant(op: type[Op], name: str, value: Any) -> Any:
         if value._requires_grad:
             raise TypeError(f"{op.name}: {name} is an option, through which no gradient can flow; give a number")
         return value._data
+    if hasattr(value, "__array__") and not isinstance(value, (np.generic, type)):
+        return as_array(value, f"{op.name}: {name}")
     return value
-
-
-def _nearest(name: str, known: Any) -> str:
-    """'; the nearest are a, b' or nothing, for the end of an error."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; the nearest are {', '.join(near)}" if near else ""
 
 
 class _HasForward(Protocol[P]):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from bisect import bisect_right
-from functools import lru_cache
 from types import CodeType, FrameType
 
 Place = tuple[CodeType, int]
@@ -36,12 +34,5 @@ def users_place(depth: int) -> Place | None:
 def file_and_line(place: Place) -> tuple[str, int]:
     """The file that the code was read from, and the number of the line."""
     code, instruction = place
-    starts, lines = _line_table(code)
-    return code.co_filename, lines[bisect_right(starts, instruction) - 1] or code.co_firstlineno
-
-
-@lru_cache(maxsize=32)
-def _line_table(code: CodeType) -> tuple[list[int], list[int | None]]:
-    """Where each run of instructions starts, and its line."""
-    table = list(code.co_lines())
-    return [start for start, _, _ in table], [line for _, _, line in table]
+    lines = [line for start, end, line in code.co_lines() if start <= instruction < end]
+    return code.co_filename, lines[0] or code.co_firstlineno

@@ -9,7 +9,8 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from .mode import Switch, mode
+from .mode import mode
+from .switch import Switch
 
 _generator = np.random.default_rng()
 _own: ContextVar[np.random.Generator | None] = ContextVar("generator", default=None)  # of a block in one thread

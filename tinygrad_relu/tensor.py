@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from . import graph, guard
 from .mode import changes, get_default_dtype, mode
+from .names import nearest
 
 if TYPE_CHECKING:
     from ._methods import Methods  # for editors and type checkers: what `register` attaches when an op is defined
@@ -23,11 +25,12 @@ class Tensor(Methods):
     """A NumPy array that can require a gradient, and remembers the op that made it.
 
     ``data``: a number, nested lists, or an array, which is copied. Lists and numbers become the default dtype
-    (float32), arrays keep theirs. ``requires_grad``: whether ``backward`` leaves a gradient here, for floats only.
-    ``name`` is what drawings and errors call it.
+    (float32), arrays keep theirs; what is like an array (a DataFrame, a matrix) becomes one, element by element in
+    its place. ``requires_grad``: whether ``backward`` leaves a gradient here, for floats only. ``name`` is what
+    drawings and errors call it.
 
-    Raises TypeError for data that are no numbers, or for integers that should require a gradient, and ValueError
-    for ragged lists.
+    Raises TypeError for data that are no numbers, hidden by a mask, or the result of an op, whose history a copy
+    would lose, and for integers that should require a gradient; ValueError for ragged lists.
 
     >>> x = tg.Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> y = (x.relu() * x).sum()
@@ -39,13 +42,13 @@ class Tensor(Methods):
     """
 
     __slots__ = (
-        "_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "_changed_at", "op", "name", "__weakref__",
+        "_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "op", "name", "__weakref__",
     )  # fmt: skip
+    __pandas_priority__ = 5000  # above a DataFrame's: `series * t` is left to the Tensor
 
     _data: Any  # an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
     _grad: Any  # an array, or a Tensor once somebody has asked for `grad`
     _hooks: dict[int, Any] | None
-    _changed_at: int  # when its array was last changed in place, by guard's clock
     op: Op | None
     name: str | None
 
@@ -54,7 +57,6 @@ class Tensor(Methods):
         self._grad = None
         self._requires_grad = self._retains_grad = False
         self._hooks = None
-        self._changed_at = 0
         self.op = None
         self.name = name
         if requires_grad:
@@ -68,7 +70,6 @@ class Tensor(Methods):
         tensor._grad = tensor._hooks = tensor.name = None
         tensor._requires_grad = op is not None
         tensor._retains_grad = False
-        tensor._changed_at = 0
         tensor.op = op
         return tensor
 
@@ -76,7 +77,7 @@ class Tensor(Methods):
 
     @property
     def data(self) -> np.ndarray:
-        """The array itself. What is assigned here keeps shape and dtype, and is not recorded in the graph.
+        """The array itself. What is assigned is copied, keeps shape and dtype, and is not recorded in the graph.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.data -= 0.5
@@ -88,16 +89,15 @@ class Tensor(Methods):
 
     @data.setter
     def data(self, value) -> None:
-        self._changed_at = guard.tick()
-        if value is self._data:  # t.data -= step has already changed the array
-            return
-        value = np.asarray(value._data if isinstance(value, Tensor) else value)
+        value = value._data if isinstance(value, Tensor) else as_array(value, "Tensor.data")
         if value.shape != self.shape:
-            raise ValueError(
-                f"Tensor.data: the new array has shape {value.shape}, this tensor {self.shape}. "
-                "A tensor keeps its shape; make a new Tensor instead."
-            )
-        self._data = value.astype(self.dtype, copy=False)
+            raise ValueError(f"Tensor.data: a tensor keeps its shape, {self.shape}; the new array has {value.shape}")
+        if np.shares_memory(value, self._data):  # t.data -= step has already changed the array
+            self._write(value)
+        else:
+            self._make_array()
+            guard.note_change(self._data)
+            self._data = np.array(value, dtype=self.dtype)
 
     def _make_array(self) -> None:
         """From here on an array, and no NumPy scalar: one with a place in memory that can be shared."""
@@ -155,11 +155,7 @@ class Tensor(Methods):
         >>> Tensor([1.0, 2.0]).numpy()
         array([1., 2.], dtype=float32)
         """
-        if self._requires_grad:
-            raise RuntimeError(
-                "numpy: this tensor requires a gradient, and an array would lose it. "
-                "Call .detach().numpy() if that is what you want, or stay with Tensors: NumPy's functions take them."
-            )
+        self._must_be_constant("numpy", RuntimeError)
         return self.data
 
     def item(self) -> float:
@@ -195,14 +191,11 @@ class Tensor(Methods):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         if value and self._data.dtype.kind != "f":
-            raise TypeError(
-                f"requires_grad: only floating-point tensors can require a gradient, this one is {self.dtype}. "
-                "A slope needs steps smaller than 1: convert with dtype=np.float32 or .astype(np.float32)."
-            )
+            hint = f"this one is {self.dtype}; convert with dtype=np.float32 or .astype(np.float32)"
+            raise TypeError(f"requires_grad: only floating-point tensors can require a gradient, {hint}")
         if not value and self.op is not None:
             raise RuntimeError(
-                f"requires_grad: this tensor is the result of '{self.op.name}', only a leaf can be switched off. "
-                "Use .detach() for a tensor without history."
+                f"requires_grad: only a leaf is switched off; of a result of '{self.op.name}' use .detach()"
             )
         changes[0] += 1
         self._requires_grad = bool(value)
@@ -232,12 +225,10 @@ class Tensor(Methods):
     @grad.setter
     def grad(self, value) -> None:
         if value is not None and not (value is self._grad or isinstance(value, Tensor)):
-            value = Tensor._from_array(np.array(value, dtype=self.dtype))
+            value = Tensor._from_array(np.array(as_array(value, "grad"), dtype=self.dtype))
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
-            raise ValueError(
-                f"grad: a gradient has the shape and dtype of its tensor, {self.shape} {self.dtype}; "
-                f"got {value.shape} {value.dtype}"
-            )
+            given, own = (value.shape, value.dtype), (self.shape, self.dtype)
+            raise ValueError(f"grad: a gradient has the shape and dtype of its tensor, {own}; got {given}")
         self._grad = value
 
     @property
@@ -329,21 +320,13 @@ class Tensor(Methods):
     def _starting_gradient(self, gradient, create_graph: bool, caller: str):
         if gradient is None:
             if self.size != 1:
-                raise RuntimeError(
-                    f"{caller}: a gradient can be left out only for a scalar, this tensor has shape {self.shape}. "
-                    "Reduce it first (.sum() or .mean()), or give gradient=, the weight of each element."
-                )
-            if not create_graph and not self.ndim:
-                return self.dtype.type(1)
+                hint = "reduce it first (.sum() or .mean()), or give gradient=, the weight of each element"
+                raise RuntimeError(f"{caller}: only for a scalar may it be left out, not for {self.shape}; {hint}")
             gradient = np.ones_like(self._data)
-        if not isinstance(gradient, Tensor):
-            gradient = Tensor(gradient, dtype=self.dtype)
-        elif gradient.dtype != self.dtype:
-            gradient = gradient.astype(self.dtype)
+        gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+        gradient = gradient if gradient.dtype == self.dtype else gradient.astype(self.dtype)
         if gradient.shape != self.shape:
-            raise RuntimeError(
-                f"{caller}: the gradient has shape {gradient.shape}, the tensor {self.shape}; they must be the same."
-            )
+            raise RuntimeError(f"{caller}: the gradient has shape {gradient.shape}, the tensor {self.shape}")
         return gradient if create_graph else gradient._data
 
     def _add_to_grad(self, grad) -> None:
@@ -363,11 +346,19 @@ class Tensor(Methods):
                 "Make a leaf with requires_grad=True, and compute outside of no_grad()."
             )
 
+    def _must_be_leaf(self, caller: str) -> None:
+        if self.op is not None:
+            raise RuntimeError(
+                f"{caller}: a copy of the result of '{self.op.name}' would lose its history. Use that tensor itself, "
+                "or its .detach() if no gradient is wanted."
+            )
+
     # ------------------------------------------------------------------ Python's protocols
 
     def __repr__(self) -> str:
         """The values to four digits, then what is not usual: dtype, the op or that it is a leaf, the name."""
         text = np.array2string(np.asarray(self._data), precision=4, separator=", ", prefix=f"{type(self).__name__}(")
+        text += f", shape={self.shape}" * (not self.size and self.shape != (0,))  # elsewhere it is to be seen
         if self.dtype != get_default_dtype():
             text += f", dtype={self.dtype}"
         if self.op is not None:
@@ -380,12 +371,10 @@ class Tensor(Methods):
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise TypeError("len: a 0-d tensor has no length; .item() gives its value")
+            raise TypeError("len, iteration: a 0-d tensor has no elements to go through; .item() gives its value")
         return self.shape[0]
 
     def __iter__(self):
-        if not self.ndim:
-            raise TypeError("iteration: a 0-d tensor has no elements to go through; .item() gives its value")
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
@@ -398,10 +387,20 @@ class Tensor(Methods):
         return format(self.item(), spec) if spec else repr(self)
 
     def __float__(self) -> float:
+        self._must_be_constant("float")
         return float(self.item())
 
     def __int__(self) -> int:
+        self._must_be_constant("int")
         return int(self.item())
+
+    def _must_be_constant(self, caller: str, kind: type[Exception] = TypeError) -> None:
+        if self._requires_grad:
+            raise kind(
+                f"{caller}: a plain number or array would lose the gradient of this tensor. Compute with Tensors "
+                "(tg.exp(x), not math.exp(x); tg.stack for a list of them); if no gradient is wanted, say so with "
+                ".item() for a number or .detach().numpy() for an array."
+            )
 
     def __index__(self) -> int:
         if self.ndim or self.dtype.kind not in "iu":
@@ -411,68 +410,61 @@ class Tensor(Methods):
     __hash__ = object.__hash__  # by identity: == compares elements
 
     def __setitem__(self, index, value) -> None:
-        raise TypeError(
-            "Tensor: elements cannot be assigned, since the graph has recorded the old ones. "
-            "Use tg.where or tg.masked_fill for a new tensor, or t.data[index] = value outside of a graph."
-        )
+        raise TypeError("Tensor: elements are not assigned; use tg.where, or t.data[index] = value outside of a graph")
 
-    def __iadd__(self, other):
-        return self._changed_in_place("+=", self + other)
+    def _in_place(sign: str, operation: Any) -> Any:  # type: ignore[misc]
+        def change(self: Tensor, other: Any) -> Tensor:
+            """Change the elements for all who hold this tensor, as in NumPy, where nothing is recorded.
 
-    def __isub__(self, other):
-        return self._changed_in_place("-=", self - other)
-
-    def __imul__(self, other):
-        return self._changed_in_place("*=", self * other)
-
-    def __itruediv__(self, other):
-        return self._changed_in_place("/=", self / other)
-
-    def _changed_in_place(self, sign: str, result: Tensor) -> Tensor:
-        """``t += x``: on a leaf that does not record, its own array changes; anywhere else it is ``t = t + x``."""
-        if self.op is None and self._requires_grad:
-            if mode.now.record:
-                raise RuntimeError(
-                    f"{sign}: a leaf that requires a gradient cannot be changed while the graph is recorded. "
-                    "Do it inside `with tg.no_grad():`, or write x = x + y for a new tensor."
-                )
-            if result.shape != self.shape:
-                raise ValueError(f"{sign}: the result would have shape {result.shape}, the tensor has {self.shape}")
+            A leaf that requires a gradient is changed in ``no_grad`` only, and raises RuntimeError elsewhere. On a
+            result that was recorded, or with such an operand, ``t += x`` is ``t = t + x``: a new recorded tensor, and
+            those who hold the old one keep it, with the right gradient.
+            """
+            result = operation(self, other)
+            if self.op is None and self._requires_grad and mode.now.record:
+                hint = "do it inside `with tg.no_grad():`, or write x = x + y for a new tensor"
+                raise RuntimeError(f"{sign}: a leaf that requires a gradient is not changed while recording; {hint}")
+            if self.op is not None or result.op is not None:
+                return result
+            if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+                given, own = f"{result.shape} {result.dtype}", f"{self.shape} {self.dtype}"
+                raise ValueError(f"{sign}: the result is {given}, the tensor {own}; write t = t {sign[:-1]} x")
             self._write(result._data)
             return self
-        return result
+
+        return change
+
+    __iadd__, __isub__ = _in_place("+=", operator.add), _in_place("-=", operator.sub)
+    __imul__, __itruediv__ = _in_place("*=", operator.mul), _in_place("/=", operator.truediv)
+    __ipow__, __imatmul__ = _in_place("**=", operator.pow), _in_place("@=", operator.matmul)
+    __iand__, __ior__ = _in_place("&=", operator.and_), _in_place("|=", operator.or_)
 
     def _write(self, value) -> None:
         """Change the elements in place. A graph that has used the old ones will refuse to go back."""
-        self._changed_at = guard.tick()
         self._make_array()
         self._data[...] = value
+        guard.note_change(self._data)
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        if self._requires_grad:
-            raise TypeError(
-                "np.asarray: a plain array would lose the gradient of this tensor. Call .detach().numpy() if that is "
-                "what you want; a list of Tensors becomes one with tg.stack."
-            )
-        return np.array(self._data, dtype=dtype) if copy or dtype is not None else self.data
+        self._must_be_constant("np.asarray")
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    def __getattr__(self, name: str) -> Any:  # only for what is not there
+        hint = "" if name.startswith("_") else nearest(name, dir(self))
+        raise AttributeError(f"Tensor has no attribute {name!r}{hint}")
 
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo) -> Tensor:
-        if self.op is not None:
-            raise RuntimeError(
-                f"copy: this tensor is the result of '{self.op.name}', and a copy would lose its history. "
-                "Copy .detach(), or run the forward pass again."
-            )
+        self._must_be_leaf("copy")
         twin = memo[id(self)] = type(self)(self._data, requires_grad=self._requires_grad, name=self.name)
         if self._grad is not None:
             twin._grad = Tensor(self._grad)
         return twin
 
     def __reduce__(self):
-        if self.op is not None:
-            raise RuntimeError(f"pickle: only leaves can be pickled, this tensor is the result of '{self.op.name}'")
+        self._must_be_leaf("pickle")
         return type(self), (np.asarray(self._data), self._requires_grad, None, self.name)
 
 
@@ -482,9 +474,8 @@ _new = object.__new__
 def _to_array(data, dtype) -> np.ndarray:
     """A new array of numbers, or an error that says what was wrong with the data."""
     if isinstance(data, Tensor):
+        data._must_be_leaf("Tensor")
         data = data._data
-    elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
-        raise TypeError("Tensor: a list of Tensors would lose their history; join them with tg.stack or tg.concatenate")
     if mode.now.recorder is not None:
         return mode.now.recorder.new_array(data, dtype, _new_array)
     array = _new_array(data, dtype)
@@ -492,18 +483,45 @@ def _to_array(data, dtype) -> np.ndarray:
 
 
 def _new_array(data, dtype) -> np.ndarray:
+    if hasattr(data, "__array__") or hasattr(data, "toarray"):
+        return np.array(as_array(data, "Tensor"), dtype=dtype)
+    for item in data if isinstance(data, (list, tuple)) else ():
+        if isinstance(item, Tensor):
+            raise TypeError("Tensor: a list of Tensors would lose their history; join them with tg.stack")
+        if isinstance(item, np.ma.MaskedArray):
+            as_array(item, "Tensor")
     try:
         array = np.array(data, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise type(error)(f"Tensor: expected numbers in an array or in lists of equal length; {error}") from error
-    if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"Tensor: expected real numbers, got {type(data).__name__} of dtype {array.dtype}. "
-            "Complex numbers, strings and objects have no place in the graph."
-        )
-    if dtype is None and not hasattr(data, "dtype") and array.dtype.kind in "fiu":
-        array = array.astype(get_default_dtype())
-    return array
+    array = as_array(array, "Tensor")
+    return array.astype(get_default_dtype()) if dtype is None and array.dtype.kind in "fiu" else array
+
+
+def rebuilt(like: Any, items: Any) -> Any:
+    """A list, tuple or namedtuple of the same type as ``like``, with other items."""
+    return like._make(items) if hasattr(like, "_make") else type(like)(items)
+
+
+def as_array(x, owner: str) -> Any:
+    """What is like an array as a plain one of real numbers, element by element in its place.
+
+    A DataFrame's labels, say, do not count, and a matrix is an array. ``owner`` is who asks, for errors: TypeError for
+    what is no array, for numbers that a mask hides, for a sparse matrix, and for anything but real numbers.
+    """
+    if type(x) is not np.ndarray:
+        if mode.now.recorder is not None and hasattr(x, "__array_ufunc__"):
+            return x  # stands for an array while its calls are written down
+        if np.ma.is_masked(x):
+            hidden = f"mask that hides {np.ma.count_masked(x)} of its {x.size} elements"
+            raise TypeError(f"{owner}: the array has a {hidden}; fill them in with .filled(value), or drop them")
+        if hasattr(x, "toarray"):
+            raise TypeError(f"{owner}: got a sparse {type(x).__name__}; call .toarray() for a plain array")
+        x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        hint = "of a table, take the columns that hold numbers"
+        raise TypeError(f"{owner}: expected real numbers, got an array of dtype {x.dtype}; {hint}")
+    return x
 
 
 class Handle:

@@ -315,7 +315,7 @@ class _EntryWriter:
         self.stepped = {p for _, flat in program.recording.steps for p in flat.params}
         self.names: dict[str, Any] = {
             "MISS": MISS, "ndarray": np.ndarray, "Tensor": Tensor, "mode": mode, "program": program,
-            "run": program.namespace["program"], "from_array": Tensor._from_array, "tick": guard.tick,
+            "run": program.namespace["program"], "from_array": Tensor._from_array, "note_change": guard.note_change,
             "get_default_dtype": get_default_dtype, "np": np, "watch": program.watch,
         }  # fmt: skip
 
@@ -478,10 +478,8 @@ class _EntryWriter:
                 self.lines.append(f"vars({self._named(source.owner)})[{source.key!r}] = {text}")
         for module, training in recording.modes.items():
             self.lines.append(f"vars({self._named(module)})['training'] = {training}")
-        params = [*(p for _, flat in recording.steps for p in flat.params), *recording.assigned]
-        if params:
-            self.lines.append("changed = tick()")
-            self.lines += [f"{self._named(p)}._changed_at = changed" for p in dict.fromkeys(params)]
+        self.lines += [f"{self._named(flat)}.note_change()" for _, flat in recording.steps]
+        self.lines += [f"note_change({self._named(p)}._data)" for p in recording.assigned if p not in self.stepped]
 
     def _give_back(self) -> None:
         recording, number = self.program.recording, 0

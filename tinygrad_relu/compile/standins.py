@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import guard
 from ..mode import mode
 from ..tensor import Tensor
 
@@ -32,7 +31,6 @@ class _Recorded:
 
     @data.setter
     def data(self: Any, value: Any) -> None:
-        self._changed_at = guard.tick()
         _recorder().assign(self, value)
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..activity import dead_in_batch
+from ..guard import changed_since
 from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
 from ..source import Line
@@ -43,7 +44,7 @@ def _changed_since(reading: Reading) -> list[str]:
     changed = [
         value.name or value.id
         for value in reading.values
-        if value.tensor is not None and any(value.tensor._changed_at > step.op.time for step, _ in value.uses)
+        if value.tensor is not None and any(changed_since(value.tensor._data, step.op.time) for step, _ in value.uses)
     ]
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     return [f"changed after the results were computed: {', '.join(changed[:3])}{more}"] if changed else []

@@ -113,9 +113,7 @@ class Flat:
 
     def note_change(self) -> None:
         """Tell the parameters that their arrays have changed: a graph made before may not go back any more."""
-        now = guard.tick()
-        for p in self.params:
-            p._changed_at = now
+        guard.note_change(self.theta)
 
     def __getstate__(self) -> Any:  # for copy and pickle, which would make copies of the views
         return self.params, self.recall()
