@@ -172,7 +172,11 @@ class Optimizer:
                 f"{name}.load_state_dict: the groups have {here} parameters here, and {there} in the state"
             )
         options = [
-            {key: _checked_option(name, key, group[key], self.defaults) for key in self.defaults if key in group}
+            {
+                key: _checked_option(name, key, group[key], self.defaults)
+                for key in (*self.defaults, "initial_lr")
+                if key in group
+            }
             for group in groups
         ]
         remembered = [
@@ -224,6 +228,8 @@ def _check_parameter(owner: str, p: Any) -> None:
 
 
 def _checked_option(owner: str, key: str, value: Any, defaults: Mapping[str, Any]) -> Any:
+    if key == "initial_lr":  # which schedules keep among a group's options, as in PyTorch
+        return _checked_number(owner, key, value)
     if key not in defaults:
         near = difflib.get_close_matches(key, defaults, n=3)
         hint = f"; the nearest are {', '.join(near)}" if near else f"; there are {', '.join(defaults)}"
