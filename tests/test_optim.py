@@ -137,6 +137,77 @@ def test_state_dict_goes_on_where_it_stopped(name, options):
         np.testing.assert_array_equal(p.data, q.data)
 
 
+# ------------------------------------------------------------------ options that are switched on later
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"momentum": 0.9},
+        {"momentum": 0.9, "dampening": 0.5},
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
+    ],
+)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_momentum_that_is_switched_on_later_begins_as_in_pytorch(options, loaded):
+    """The first velocity is the gradient, whenever that is: also of a parameter that is late, off and on, after a load."""
+
+    def present(step, i):
+        return i != 2 or step >= 7
+
+    ours, theirs, optimizer, reference = pair("SGD", {"lr": 0.1}, np.float64)
+    for step in range(15):
+        for each in (optimizer, reference):
+            if step in (4, 11):
+                each.param_groups[0].update(options)
+            if step == 8:
+                each.param_groups[0].update(momentum=0.0, nesterov=False)
+            if step in (3, 6) and loaded:
+                each.load_state_dict(each.state_dict())
+        set_gradients(ours, step, present)
+        set_gradients(theirs, step, present)
+        optimizer.step()
+        reference.step()
+        assert_same(ours, theirs, 1e-12)
+
+
+def test_momentum_of_rmsprop_may_be_switched_on_later():
+    """PyTorch raises a KeyError. The velocity begins at 0, so its first step is the one without momentum."""
+    (a, b), g = [nn.Parameter([1.0, 2.0], dtype=np.float64) for _ in range(2)], np.array([0.5, -3.0])
+    plain, later = optim.RMSprop([a], lr=0.1), optim.RMSprop([b], lr=0.1)
+    for step in range(4):
+        if step == 3:
+            later.param_groups[0].update(momentum=0.9)
+        a.grad = b.grad = g
+        plain.step()
+        later.step()
+    np.testing.assert_allclose(b.data, a.data, rtol=1e-15)
+
+
+def test_momentum_that_is_switched_on_later_is_the_same_compiled():
+    def run(wrap):
+        w = nn.Parameter([1.0, 2.0], dtype=np.float64)
+        optimizer = optim.SGD([w], lr=0.1)
+
+        @wrap
+        def step():
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        for i in range(12):
+            if i in (4, 9):
+                optimizer.param_groups[0].update(momentum=0.9, dampening=0.5)
+            if i == 7:
+                optimizer.param_groups[0].update(momentum=0.0)
+            step()
+        return w.data, optimizer.state_dict()["state"][0]["momentum_buffer"]
+
+    for eager, compiled in zip(run(lambda step: step), run(tg.compile)):
+        np.testing.assert_array_equal(eager, compiled)
+
+
 def test_state_dict_is_a_copy():
     w = nn.Parameter([1.0, 2.0])
     optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
@@ -221,6 +292,106 @@ def test_two_optimizers_may_take_turns_at_one_parameter():
     for optimizer, expected in ((first, 4.0), (second, 3.0), (first, 1.5), (second, 1.125)):
         quadratic_step(w, optimizer)
         assert w.tolist() == [expected]
+
+
+def swap(a, b, c):
+    a.data, b.data = b.data, a.data
+
+
+def turn(a, b, c):
+    a.data, b.data, c.data = b.data, c.data, a.data
+
+
+def share(a, b, c):
+    a.data = b.data
+
+
+def share_reversed(a, b, c):
+    a.data, b.data = b.data[::-1], a.data[::-1]
+
+
+def overlap(a, b, c):
+    """Its own place the other way round, and one element of another's again and again."""
+    a.data, c.data = a.data[::-1], np.broadcast_to(b.data[:1], 3)
+
+
+SEPARATE = [
+    pytest.param(lambda a, b, c: [optim.SGD([a, b, c], lr=0.5)], id="one"),
+    pytest.param(lambda a, b, c: [optim.SGD([{"params": [a]}, {"params": [b, c]}], lr=0.5)], id="two groups"),
+    pytest.param(lambda a, b, c: [optim.SGD([a, c], lr=0.5), optim.SGD([b], lr=0.5)], id="two optimizers"),
+    pytest.param(lambda a, b, c: [optim.SGD([a, b, c], lr=0.5), optim.SGD([c, b, a], lr=0.5)], id="shared"),
+]
+
+
+@pytest.mark.parametrize("change", [swap, turn, share, share_reversed, overlap])
+@pytest.mark.parametrize("make", SEPARATE)
+@pytest.mark.parametrize("late", [False, True], ids=["together", "one late"])
+def test_arrays_that_change_hands_keep_their_numbers(change, make, late):
+    """As if each had been copied: from each value the step goes down by lr * gradient, be it the first or a later one."""
+    params = a, b, c = [nn.Parameter(np.arange(3.0) + start, dtype=np.float64) for start in (1, 10, 100)]
+    optimizers = make(a, b, c)
+    gradient = np.array([1.0, 2.0, 4.0])
+    for step in range(3):
+        if step:
+            change(a, b, c)
+        expected = [p.data.copy() for p in params]
+        for optimizer in optimizers:
+            for p in params:
+                p.grad = None if late and step == 1 and p is b else gradient
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # an optimizer may be left without any gradient
+                optimizer.step()
+        for p, before in zip(params, expected):
+            times = sum(q is p for o in optimizers for group in o.param_groups for q in group["params"])
+            np.testing.assert_array_equal(p.data, before - 0.5 * gradient * times * (p.grad is not None))
+
+
+@pytest.mark.parametrize("change", [swap, turn, share, share_reversed, overlap])
+@pytest.mark.parametrize("make", SEPARATE[:3])
+def test_arrays_that_change_hands_between_compiled_steps_keep_their_numbers(change, make):
+    def run(wrap):
+        params = a, b, c = [nn.Parameter(np.arange(3.0) + start, dtype=np.float64) for start in (1, 10, 100)]
+        optimizers = make(a, b, c)
+
+        @wrap
+        def step():
+            for p in params:
+                p.grad = None
+            (a * b + c * c).sum().backward()
+            for optimizer in optimizers:
+                optimizer.step()
+
+        for i in range(6):
+            step()
+            if i in (1, 2, 4):
+                change(a, b, c)
+        return [p.data for p in params]
+
+    for eager, compiled in zip(run(lambda step: step), run(tg.compile)):
+        np.testing.assert_array_equal(eager, compiled)
+
+
+def test_a_state_made_of_the_arrays_themselves_is_loaded_as_if_copied():
+    net = nn.Module()
+    net.a, net.b, net.c = (nn.Parameter([float(i), 1.0]) for i in range(3))
+    optim.SGD(net.parameters())
+    net.load_state_dict({"a": net.b.data[::-1], "b": net.c.data, "c": net.a.data})
+    assert [p.tolist() for p in net.parameters()] == [[1.0, 1.0], [2.0, 1.0], [0.0, 1.0]]
+
+
+def test_an_array_that_was_kept_is_never_written_again():
+    """As in PyTorch: weights that are put aside, others trained in their place, and these put back."""
+    a, b = nn.Parameter([1.0, 2.0]), nn.Parameter([3.0, 4.0])
+    optimizer = optim.SGD([a, b], lr=0.5)
+    kept = [p.data for p in (a, b)]
+    for p in (a, b):
+        p.data = p.data.copy()
+    for _ in range(3):
+        a.grad = b.grad = [1.0, 1.0]
+        optimizer.step()
+    for p, array in zip((a, b), kept):
+        p.data = array
+    assert (a.tolist(), b.tolist()) == ([1.0, 2.0], [3.0, 4.0])
 
 
 def test_copies_are_independent_of_the_optimizer():
@@ -381,13 +552,49 @@ def test_ordinary_loops_do_not_warn():
     optimizer = optim.SGD([w, unused], lr=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        optimizer.step()  # nothing to do
-        optimizer.step()
         for forget in (optimizer.zero_grad, lambda: setattr(w, "grad", None), lambda: None):
             for _ in range(3):
                 forget()
                 (w * w).backward()
                 optimizer.step()
+
+
+def forgotten_backward(w, other, optimizer):
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def zero_grad_in_the_wrong_place(w, other, optimizer):
+    (w * w).backward()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def the_optimizer_of_another_model(w, other, optimizer):
+    (other * other).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("wrap", [lambda step: step, tg.compile])
+@pytest.mark.parametrize("mistake", [forgotten_backward, zero_grad_in_the_wrong_place, the_optimizer_of_another_model])
+def test_a_step_without_any_gradient_warns(mistake, wrap):
+    w, other = nn.Parameter([1.0]), nn.Parameter([1.0])
+    optimizer = optim.Adam([w], lr=0.1)
+    with pytest.warns(
+        UserWarning, match=r"Adam: step\(\) has found no gradient .* Either backward.*or zero_grad.*another"
+    ):
+        wrap(lambda: mistake(w, other, optimizer))()
+    assert w.tolist() == [1.0]
+
+
+def test_a_step_of_frozen_parameters_does_not_warn():
+    frozen = nn.Parameter([1.0], requires_grad=False)
+    optimizer = optim.SGD([frozen], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+        tg.compile(optimizer.step)()
+    assert frozen.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(
