@@ -124,10 +124,10 @@ class Optimizer:
             )
         if not found and any(p.requires_grad for p in self._parameters()):
             warnings.warn(
-                f"{type(self).__name__}: step() has found no gradient in any parameter, and has changed nothing. Either "
-                "backward() was not called; or zero_grad() was called between backward() and step(); or the parameters "
-                "are those of another model than the one that made the loss. Each step wants zero_grad(), then "
-                "backward(), then step(), and the optimizer this model's own parameters().",
+                f"{type(self).__name__}: step() has found no gradient in any parameter, and has changed nothing. "
+                "Either backward() was not called; or zero_grad() was called between backward() and step(); or the "
+                "parameters are those of another model than the one that made the loss. Each step wants zero_grad(), "
+                "then backward(), then step(), and the optimizer the parameters() of the model that is trained.",
                 stacklevel=2,
             )
 
