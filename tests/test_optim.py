@@ -1,8 +1,7 @@
-"""Optimizers: PyTorch's steps, and what becomes of the one flat vector when parameters are changed behind its back."""
+"""Optimizers: PyTorch's steps, their state, and what they say of mistakes."""
 
 from __future__ import annotations
 
-import copy
 import pickle
 import warnings
 
@@ -193,121 +192,75 @@ def test_parameters_of_several_dtypes():
     assert (b.dtype, b.tolist()) == (np.float64, [0.0])
 
 
-# ------------------------------------------------------------------ the flat vector
+# ------------------------------------------------------------------ options that are switched on later
 
 
-def quadratic_step(w, optimizer):
-    """One step down from |w|^2 / 2, whose gradient is w."""
-    optimizer.zero_grad()
-    (w * w).backward(np.full(w.shape, 0.5))
-    optimizer.step()
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"momentum": 0.9},
+        {"momentum": 0.9, "dampening": 0.5},
+        {"momentum": 0.9, "nesterov": True},
+        {"momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
+    ],
+)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_momentum_that_is_switched_on_later_begins_as_in_pytorch(options, loaded):
+    """The first velocity is the gradient, whenever that is; also where a parameter is late, and after a load."""
 
+    def present(step, i):
+        return i != 2 or step >= 7
 
-def test_values_that_were_assigned_are_the_ones_that_are_stepped_from():
-    w = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([w], lr=0.5)
-    quadratic_step(w, optimizer)
-    w.data = np.array([10.0, 20.0])
-    quadratic_step(w, optimizer)
-    assert w.tolist() == [5.0, 10.0]
-    w.data -= 1
-    quadratic_step(w, optimizer)
-    assert w.tolist() == [2.0, 4.5]
-
-
-def test_two_optimizers_may_take_turns_at_one_parameter():
-    w = nn.Parameter([8.0])
-    first, second = optim.SGD([w], lr=0.5), optim.SGD([w], lr=0.25)
-    for optimizer, expected in ((first, 4.0), (second, 3.0), (first, 1.5), (second, 1.125)):
-        quadratic_step(w, optimizer)
-        assert w.tolist() == [expected]
-
-
-def test_copies_are_independent_of_the_optimizer():
-    model = nn.Sequential(nn.PReLU(3))
-    w = model[0].weight
-    optimizer = optim.SGD(model.parameters(), lr=0.5)
-    quadratic_step(w, optimizer)
-    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        before = twin[0].weight.data.copy()
-        quadratic_step(w, optimizer)
-        np.testing.assert_array_equal(twin[0].weight.data, before)
-        assert twin[0].weight.data.base is None or twin[0].weight.data.base is not w.data.base
-
-
-@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))])
-def test_a_copy_of_model_and_optimizer_goes_on_as_the_original(twin_of):
-    w = nn.Parameter([4.0, -2.0])
-    optimizer = optim.Adam([w], lr=0.5)
-    quadratic_step(w, optimizer)
-    before = w.tolist()
-    w_twin, optimizer_twin = twin_of((w, optimizer))
-    quadratic_step(w_twin, optimizer_twin)
-    assert w.tolist() == before != w_twin.tolist()
-    quadratic_step(w, optimizer)
-    assert w.tolist() == w_twin.tolist()
-
-
-def test_a_changed_dtype_is_followed_and_the_momentum_kept():
-    model = nn.Sequential(nn.PReLU(2))
-    w = model[0].weight
-    optimizer = optim.SGD(model.parameters(), lr=0.5, momentum=0.5)
-    w.grad = [1.0, 1.0]
-    optimizer.step()
-    model.to(np.float64)
-    before = w.data.copy()
-    w.grad = [1.0, 1.0]
-    optimizer.step()
-    assert w.dtype == np.float64
-    np.testing.assert_allclose(before - w.data, 0.5 * 1.5)
-
-
-def test_a_gradient_that_was_read_is_not_overwritten_by_the_next():
-    """Between backward and step the gradient stands in the optimizer's vector; who reads it gets one to keep."""
-    w = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([w], lr=0.5)
-    quadratic_step(w, optimizer)
-    first = w.grad
-    quadratic_step(w, optimizer)
-    assert first.tolist() == [1.0, 2.0]
-    assert w.grad.tolist() == [0.5, 1.0]
-
-
-def test_gradients_add_up_over_backward_calls():
-    w = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([w], lr=0.1)
-    for _ in range(3):
-        (w * 2).backward([1.0, 1.0])
-    optimizer.step()
-    np.testing.assert_allclose(w.data, [0.4, 1.4], rtol=1e-6)
-    np.testing.assert_allclose(w.grad.data, [6.0, 6.0])
-
-
-def test_weight_decay_leaves_the_gradient_alone():
-    w = nn.Parameter([1.0, 2.0])
-    optimizer = optim.SGD([w], lr=0.1, momentum=0.9, weight_decay=0.5)
-    quadratic_step(w, optimizer)
-    assert w.grad.tolist() == [1.0, 2.0]
-
-
-def test_plain_tensors_and_scalars_are_optimized_too():
-    w, b = Tensor([1.0, 2.0], requires_grad=True), Tensor(4.0, requires_grad=True)
-    optimizer = optim.SGD([w, b], lr=0.5)
-    for _ in range(2):
-        optimizer.zero_grad()
-        (w * b).backward([1.0, 1.0])
+    ours, theirs, optimizer, reference = pair("SGD", {"lr": 0.1}, np.float64)
+    for step in range(15):
+        for each in (optimizer, reference):
+            if step in (4, 11):
+                each.param_groups[0].update(options)
+            if step == 8:
+                each.param_groups[0].update(momentum=0.0, nesterov=False)
+            if step in (3, 6) and loaded:
+                each.load_state_dict(each.state_dict())
+        set_gradients(ours, step, present)
+        set_gradients(theirs, step, present)
         optimizer.step()
-    # by hand: w - b/2 = (-1, 0), b - 3/2 = 2.5; then w - 1.25 and b + 1/2
-    assert w.tolist() == [-2.25, -1.25]
-    assert b.item() == 3.0
+        reference.step()
+        assert_same(ours, theirs, 1e-12)
 
 
-def test_a_step_of_the_optimizer_records_nothing():
-    w = nn.Parameter([1.0])
-    optimizer = optim.Adam([w])
-    quadratic_step(w, optimizer)
-    assert w.is_leaf
-    assert w.requires_grad
+def test_momentum_of_rmsprop_may_be_switched_on_later():
+    """PyTorch raises a KeyError. The velocity begins at 0, so its first step is the one without momentum."""
+    (a, b), g = [nn.Parameter([1.0, 2.0], dtype=np.float64) for _ in range(2)], np.array([0.5, -3.0])
+    plain, later = optim.RMSprop([a], lr=0.1), optim.RMSprop([b], lr=0.1)
+    for step in range(4):
+        if step == 3:
+            later.param_groups[0].update(momentum=0.9)
+        a.grad = b.grad = g
+        plain.step()
+        later.step()
+    np.testing.assert_allclose(b.data, a.data, rtol=1e-15)
+
+
+def test_momentum_that_is_switched_on_later_is_the_same_compiled():
+    def run(wrap):
+        w = nn.Parameter([1.0, 2.0], dtype=np.float64)
+        optimizer = optim.SGD([w], lr=0.1)
+
+        @wrap
+        def step():
+            optimizer.zero_grad()
+            (w * w).sum().backward()
+            optimizer.step()
+
+        for i in range(12):
+            if i in (4, 9):
+                optimizer.param_groups[0].update(momentum=0.9, dampening=0.5)
+            if i == 7:
+                optimizer.param_groups[0].update(momentum=0.0)
+            step()
+        return w.data, optimizer.state_dict()["state"][0]["momentum_buffer"]
+
+    for eager, compiled in zip(run(lambda step: step), run(tg.compile)):
+        np.testing.assert_array_equal(eager, compiled)
 
 
 # ------------------------------------------------------------------ it finds the bottom
@@ -381,13 +334,49 @@ def test_ordinary_loops_do_not_warn():
     optimizer = optim.SGD([w, unused], lr=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        optimizer.step()  # nothing to do
-        optimizer.step()
         for forget in (optimizer.zero_grad, lambda: setattr(w, "grad", None), lambda: None):
             for _ in range(3):
                 forget()
                 (w * w).backward()
                 optimizer.step()
+
+
+def forgotten_backward(w, other, optimizer):
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def zero_grad_in_the_wrong_place(w, other, optimizer):
+    (w * w).backward()
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+def the_optimizer_of_another_model(w, other, optimizer):
+    (other * other).backward()
+    optimizer.step()
+
+
+@pytest.mark.parametrize("wrap", [lambda step: step, tg.compile])
+@pytest.mark.parametrize("mistake", [forgotten_backward, zero_grad_in_the_wrong_place, the_optimizer_of_another_model])
+def test_a_step_without_any_gradient_warns(mistake, wrap):
+    w, other = nn.Parameter([1.0]), nn.Parameter([1.0])
+    optimizer = optim.Adam([w], lr=0.1)
+    with pytest.warns(
+        UserWarning, match=r"Adam: step\(\) has found no gradient .* Either backward.*or zero_grad.*another"
+    ):
+        wrap(lambda: mistake(w, other, optimizer))()
+    assert w.tolist() == [1.0]
+
+
+def test_a_step_of_frozen_parameters_does_not_warn():
+    frozen = nn.Parameter([1.0], requires_grad=False)
+    optimizer = optim.SGD([frozen], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step()
+        tg.compile(optimizer.step)()
+    assert frozen.tolist() == [1.0]
 
 
 @pytest.mark.parametrize(

@@ -40,19 +40,21 @@ class Optimizers:
         """One step of an optimizer, on Traced vectors."""
         if optimizer not in self.found:
             self.found.append(optimizer)
+        stepped: list[tuple[Any, Any]] = []  # all of them before the first is changed, as the optimizer has it
         for group, flats in zip(optimizer.param_groups, optimizer._flats):
             self.number_options(group)
             for flat in list(flats):
                 for p in flat.params:
                     self._gradients.hold(p)
-                for ready in self._ready(flats, flat):
-                    self._undo.later(functools.partial(setattr, ready, "step", ready.step))
-                    self._memories_before.append((ready, set(ready.memories)))
-                    ready.step += 1
-                    before = sum(flat is ready for _, flat in self.steps)
-                    self.steps.append((optimizer, ready))
-                    self._gather(ready)
-                    optimizer.update(_RecordedFlat(self._calls, ready, before), group)
+                stepped += [(ready, group) for ready in self._ready(flats, flat)]
+        for ready, group in stepped:
+            self._undo.later(functools.partial(setattr, ready, "step", ready.step))
+            self._memories_before.append((ready, set(ready.memories)))
+            ready.step += 1
+            before = sum(flat is ready for _, flat in self.steps)
+            self.steps.append((optimizer, ready))
+            self._gather(ready)
+            optimizer.update(_RecordedFlat(self._calls, ready, before), group)
 
     def _ready(self, flats: list[Any], flat: Any) -> list[Any]:
         """The Flats that step in the place of this one: itself, if all its parameters have gradients and live in it."""
@@ -141,6 +143,10 @@ class _RecordedFlat:
     def memory(self, name: str, start: Any = 0.0) -> Traced:
         """The vector of this name."""
         return self._vector(name, self._flat.memory(name, float(start)))
+
+    def is_new(self, name: str) -> bool:
+        """Whether the vector is first used in this step: a decision, so that the next step has a program of its own."""
+        return self.step == self._flat.first_steps[name]
 
     def shaped(self, vector: Traced) -> list[Any]:
         """Each parameter's part of the vector."""

@@ -222,7 +222,7 @@ class Module:
           another shape: weight has (1, 2) here, (1, 3) in the state
         """
         places = self._places()
-        given = {name: np.asarray(_array(value)) for name, value in state.items()}
+        given = {name: np.array(_array(value)) for name, value in state.items()}  # own ones may be among them
         missing = [name for name in places if name not in given]
         unexpected = [name for name in given if name not in places]
         wrong = []

@@ -20,6 +20,8 @@ class Flat:
     two vectors to compute in, all in the same order. ``step`` counts the steps, from 1 on. ``states``, one for each
     parameter, is what an earlier Flat told with ``recall()``.
 
+    When a parameter has been given another array, all are laid anew, into another ``theta``.
+
     >>> a, b = nn.Parameter([1.0, 2.0]), nn.Parameter(3.0)
     >>> flat = optim.flat.Flat([a, b])
     >>> flat.theta *= 10
@@ -32,17 +34,16 @@ class Flat:
         self.params = params
         parts = [slice(end - p.size, end) for p, end in zip(params, ends)]
         self._layouts = [(part, p.shape, _memory_order(p._data)) for part, p in zip(parts, params)]
-        self.theta = np.empty(ends[-1], params[0].dtype)
-        self.grad = np.zeros_like(self.theta)
+        self.grad = np.zeros(ends[-1], params[0].dtype)
+        self._slots = self.shaped(self.grad)
         self._scratch: tuple[np.ndarray, np.ndarray] | None = None
         self.used: list[Any] = [None] * len(params)  # the gradients of the last step
         self.new = False  # whether those of this step are others
-        self._places = list(zip(params, self.shaped(self.theta), self.shaped(self.grad)))
-        for place in self._places:
-            _adopt(*place)
+        self._lay()
 
         self.step = states[0].get("step", 0)
         self.memories: dict[str, np.ndarray] = {}
+        self.first_steps: dict[str, int] = {}  # those in which each memory was first asked for
         for name in states[0]:
             if name != "step":
                 for part, state in zip(self.shaped(self.memory(name)), states):
@@ -67,7 +68,12 @@ class Flat:
         """The vector of this name, which outlives the step; full of ``start`` when it is first asked for."""
         if name not in self.memories:
             self.memories[name] = np.full_like(self.theta, start)
+            self.first_steps[name] = self.step
         return self.memories[name]
+
+    def is_new(self, name: str) -> bool:
+        """Whether ``memory(name)`` was first asked for in this step: the first, or one after an option was changed."""
+        return self.step == self.first_steps[name]
 
     def recall(self) -> list[dict[str, Any]]:
         """What is remembered about each parameter: copies of its parts of the vectors, and the number of steps."""
@@ -80,10 +86,11 @@ class Flat:
     def gather(self) -> bool:
         """Bring all gradients to their parts of ``grad``; false if one is missing, or a parameter's dtype is another.
 
-        Most parameters put their gradient in its part by themselves (``Parameter._add_to_grad``). One that has been
-        given another array since the last step, by ``p.data = ...`` or by another optimizer, is adopted again.
+        Most parameters put their gradient in its part by themselves (``Parameter._add_to_grad``). Where one has been
+        given another array since the last step, by ``p.data = ...`` or by another optimizer, all are adopted again.
         """
         grads = []
+        moved = False
         for p, values, slot in self._places:
             grad = p._grad
             if isinstance(grad, Tensor):
@@ -93,10 +100,12 @@ class Flat:
             if p._data is not values:
                 if p._data.dtype != values.dtype:
                     return False
-                _adopt(p, values, slot)
+                moved = True
             if grad.base is not self.grad:
                 slot[...] = grad
             grads.append(grad)
+        if moved:
+            self._lay()
         self.new = any(map(operator.is_not, grads, self.used))
         self.used = grads
         return True
@@ -107,9 +116,22 @@ class Flat:
 
     def adopt(self) -> None:
         """Let all parameters live here, also those that have been given other arrays since."""
-        for place in self._places:
-            if place[0]._data is not place[1]:
-                _adopt(*place)
+        if any(p._data is not values for p, values, _ in self._places):
+            self._lay()
+
+    def _lay(self) -> None:
+        """Copy the parameters' values end to end, let them live there, and tell them where to put their gradients.
+
+        Always into memory of its own: another parameter, or somebody's copy for later, may have the arrays by now that
+        these have lived in, as after ``a.data, b.data = b.data, a.data``.
+        """
+        self.theta = np.empty_like(self.grad)
+        self._places = list(zip(self.params, self.shaped(self.theta), self._slots))
+        for p, values, slot in self._places:
+            values[...] = p._data
+            p._data = values
+            if hasattr(p, "_slot"):
+                p._slot = slot
 
     def note_change(self) -> None:
         """Tell the parameters that their arrays have changed: a graph made before may not go back any more."""
@@ -132,11 +154,3 @@ def flattened(params: list[Any], states: Sequence[dict[str, Any]]) -> list[Flat]
 
 def _memory_order(array: Any) -> Literal["C", "F"]:
     return "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
-
-
-def _adopt(p: Any, values: np.ndarray, slot: np.ndarray) -> None:
-    """Copy the parameter's values to where they belong, let it live there, and tell it where to put its gradient."""
-    values[...] = p._data
-    p._data = values
-    if hasattr(p, "_slot"):
-        p._slot = slot

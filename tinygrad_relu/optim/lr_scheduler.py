@@ -1,16 +1,18 @@
 """Schedules: how the learning rate changes during training. Call ``scheduler.step()`` after each epoch (after each
 batch for OneCycleLR), after ``optimizer.step()``.
 
-Each schedule is a formula of t, the number of calls so far, and of the rate that the optimizer began with. The values
-are PyTorch's.
+Each schedule is a formula of t, the number of calls so far, and of the rate that the optimizer began with. Several on
+one optimizer compose. The values are PyTorch's.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ..tensor import Tensor
 from .optimizer import Optimizer
 
 __all__ = [
@@ -22,8 +24,8 @@ __all__ = [
 class LRScheduler:
     """A formula for the learning rate; the base of the others. A subclass writes ``get_lr(t, lr)``.
 
-    ``t`` counts the calls of ``step()``, ``lr`` is what a parameter group began with. The first rate, that of t = 0,
-    is set at once.
+    ``t`` counts the calls of ``step()``, ``lr`` is what a parameter group began with (its ``"initial_lr"``, the rate
+    before the first schedule). The first rate, that of t = 0, is set at once.
 
     >>> class Inverse(optim.lr_scheduler.LRScheduler):
     ...     def get_lr(self, t, lr):
@@ -33,13 +35,27 @@ class LRScheduler:
     >>> scheduler.step()
     >>> optimizer.param_groups[0]["lr"]
     0.5
+
+    Several schedules on one optimizer multiply, as in PyTorch, whatever the order of their steps; so does a rate that
+    was set by hand in between. Each goes on from the rate that it finds, in proportion to its formula: from lr to
+    eta_min + (lr - eta_min) * (f(t) - eta_min) / (f(t - 1) - eta_min), with f its formula and ``eta_min`` what it comes
+    down to, 0 for most. Where f(t - 1) is eta_min it adds f(t) - f(t - 1). OneCycleLR sets the rate, whatever it finds.
+
+    >>> second = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.1)
+    >>> scheduler.step(); second.step(); round(optimizer.param_groups[0]["lr"], 6)
+    0.033333
+
+    A parameter group that is added later begins with the rate that it has then, and follows the formula from there.
     """
+
+    eta_min = 0.0
 
     def __init__(self, optimizer: Optimizer):
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"{type(self).__name__}: expected an optimizer first, got {type(optimizer).__name__}")
         self.optimizer = optimizer
-        self.base_lrs = [group["lr"] for group in optimizer.param_groups]
+        self.base_lrs: list[float] = []
+        self.formula_lrs: list[float] = []  # what the formula gave last: the rates, if nobody else changes them
         self.last_epoch = 0
         self._apply()
 
@@ -50,30 +66,67 @@ class LRScheduler:
     def step(self) -> None:
         """Go on to the next learning rate."""
         self.last_epoch += 1
-        self._apply()
+        try:
+            self._apply()
+        except Exception:
+            self.last_epoch -= 1
+            raise
 
     def _apply(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = self.get_lr(self.last_epoch, base)
+        groups = self.optimizer.param_groups
+        self._begin(groups)
+        formula = [self.get_lr(self.last_epoch, base) for base in self.base_lrs]
+        for group, before, now in zip(groups, self.formula_lrs, formula):
+            group["lr"] = self._onward(group["lr"], before, now)
+        self.formula_lrs = formula
+
+    def _begin(self, groups: list[dict[str, Any]]) -> None:
+        """Take note of the groups that are new, and of those that began at 0 and have been given a rate since."""
+        bases, formula = [*self.base_lrs], [*self.formula_lrs]  # new lists: who has kept the old ones may put them back
+        for i, group in enumerate(groups):
+            if i == len(bases):
+                base = group.get("initial_lr") or group["lr"]
+            elif bases[i] == 0 and group["lr"] != formula[i]:
+                base = group["lr"]
+            else:
+                continue
+            group["initial_lr"] = base
+            before = self.get_lr(self.last_epoch - 1, base) if self.last_epoch else base
+            bases[i : i + 1], formula[i : i + 1] = [base], [before]
+        self.base_lrs, self.formula_lrs = bases, formula
+
+    def _onward(self, lr: float, before: float, now: float) -> float:
+        """The rate that follows ``lr`` where the formula goes from ``before`` to ``now``."""
+        if lr == before:
+            return now
+        if before == self.eta_min:
+            return lr + now - before
+        return self.eta_min + (lr - self.eta_min) * (now - self.eta_min) / (before - self.eta_min)
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each parameter group now."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimizer, to go on from later."""
-        return {name: value for name, value in vars(self).items() if name != "optimizer"}
+        """Everything but the optimizer, and the rates of its groups, to go on from later."""
+        return {"lrs": self.get_last_lr(), **{name: value for name, value in vars(self).items() if name != "optimizer"}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a ``state_dict()`` of the same kind of schedule; KeyError if it is of another.
 
-        The optimizer's learning rates are its own state: load that as well.
+        ValueError if the optimizer has another number of groups. The rates of the groups are those of the state again,
+        whether the optimizer's own state is loaded before or after.
         """
+        name, groups = f"{type(self).__name__}.load_state_dict", self.optimizer.param_groups
         if state.keys() != self.state_dict().keys():
-            raise KeyError(
-                f"{type(self).__name__}.load_state_dict: expected {sorted(self.state_dict())}, got {sorted(state)}"
-            )
-        vars(self).update(state)
+            raise KeyError(f"{name}: expected {sorted(self.state_dict())}, got {sorted(state)}")
+        own = dict(state)
+        rates = own.pop("lrs")
+        if len(rates) != len(groups):
+            raise ValueError(f"{name}: there are {len(groups)} parameter groups here, and {len(rates)} in the state")
+        for group, rate in zip(groups, rates):
+            group["lr"] = rate
+        vars(self).update(own)
 
 
 class StepLR(LRScheduler):
@@ -103,7 +156,7 @@ class MultiStepLR(LRScheduler):
 
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
     >>> scheduler = optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1], gamma=0.5)
-    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    >>> scheduler.step(); scheduler.get_last_lr()
     [0.5]
     """
 
@@ -121,7 +174,7 @@ class ExponentialLR(LRScheduler):
 
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
     >>> scheduler = optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
-    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    >>> scheduler.step(); scheduler.get_last_lr()
     [0.5]
     """
 
@@ -141,7 +194,7 @@ class CosineAnnealingLR(LRScheduler):
 
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
     >>> scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=2)
-    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    >>> scheduler.step(); scheduler.get_last_lr()
     [0.5]
     """
 
@@ -162,7 +215,7 @@ class LinearLR(LRScheduler):
 
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
     >>> scheduler = optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
-    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    >>> scheduler.step(); scheduler.get_last_lr()
     [0.75]
     """
 
@@ -189,8 +242,9 @@ class OneCycleLR(LRScheduler):
     It begins at max_lr / div_factor and ends at that divided by final_div_factor. ``total_steps``, or ``epochs`` and
     ``steps_per_epoch``, say how long it takes. ``anneal_strategy`` is ``"cos"`` or ``"linear"``. With
     ``cycle_momentum``, the momentum (for Adam the first of betas) goes the opposite way, from ``max_momentum`` to
-    ``base_momentum`` and back. With ``three_phase``, it comes down as long as it went up, and only then goes below
-    the start.
+    ``base_momentum`` and back. With ``three_phase``, it comes down as long as it went up, and only then goes below the
+    start. It sets the rate, whatever other schedules do. A parameter group that is added later joins the cycle, with
+    the same ``max_lr``; ``scheduler.max_lr``, where it is a list, needs a value more for it.
 
     Raises ValueError for lengths that are no positive integers, a pct_start outside of [0, 1], an optimizer that
     has no momentum to cycle; and for a step beyond the last.
@@ -242,11 +296,13 @@ class OneCycleLR(LRScheduler):
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
         self.three_phase = three_phase
+        self.max_lr = max_lr
         for group, peak in zip(optimizer.param_groups, _per_group("OneCycleLR", "max_lr", max_lr, optimizer)):
-            group["lr"] = peak
+            group["initial_lr"] = peak / div_factor  # what a schedule made later begins with, as in PyTorch
         super().__init__(optimizer)
 
     def get_lr(self, t: int, lr: float) -> float:
+        """The learning rate after ``t`` steps of a group whose peak is ``lr``."""
         start = lr / self.div_factor
         return self._at(t, start, lr, start, start / self.final_div_factor)
 
@@ -254,10 +310,11 @@ class OneCycleLR(LRScheduler):
         t = self.last_epoch
         if t > self.total_steps:
             raise ValueError(f"OneCycleLR: the cycle is over after {self.total_steps} steps, this was step {t}")
-        super()._apply()
-        if self.cycle_momentum:
-            momentum = self._at(t, self.max_momentum, self.base_momentum, self.max_momentum, self.max_momentum)
-            for group in self.optimizer.param_groups:
+        peaks = _per_group("OneCycleLR", "max_lr", self.max_lr, self.optimizer)
+        momentum = self._at(t, self.max_momentum, self.base_momentum, self.max_momentum, self.max_momentum)
+        for group, peak in zip(self.optimizer.param_groups, peaks):
+            group["lr"] = self.get_lr(t, peak)
+            if self.cycle_momentum:
                 if "betas" in group:
                     group["betas"] = (momentum, group["betas"][1])
                 else:
@@ -284,8 +341,13 @@ class ReduceLROnPlateau(LRScheduler):
 
     ``step(metric)`` is told the validation loss (``mode="min"``) or, say, the accuracy (``mode="max"``). Better means
     by more than ``threshold``, as a fraction of the best so far (``threshold_mode="rel"``) or as it is (``"abs"``).
-    After a reduction, ``cooldown`` steps do not count as bad. The rate stays at or above ``min_lr``, and a change of
-    at most ``eps`` is not made.
+    After a reduction, ``cooldown`` steps do not count as bad. The rate stays at or above ``min_lr``, one for all groups
+    or a list; a change of at most ``eps`` is not made. A parameter group that is added later is reduced too;
+    ``scheduler.min_lr``, where it is a list, needs a value more for it.
+
+    For a metric below 0 a fraction of the best points the wrong way, in PyTorch too: a value that is worse by less than
+    ``threshold`` of the best counts as better, and one that creeps up is never found. A warning says so when it
+    happens; give threshold_mode="abs" for such metrics.
 
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
     >>> scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
@@ -321,7 +383,8 @@ class ReduceLROnPlateau(LRScheduler):
         self.threshold = threshold
         self.threshold_mode = threshold_mode
         self.cooldown = cooldown
-        self.min_lrs = _per_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
+        _per_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
+        self.min_lr = min_lr
         self.eps = eps
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = 0
@@ -330,9 +393,10 @@ class ReduceLROnPlateau(LRScheduler):
     def _apply(self) -> None:
         """There is no formula of t: the metric decides."""
 
-    def step(self, metric: float) -> None:  # type: ignore[override]
+    def step(self, metric: float | Tensor) -> None:  # type: ignore[override]
         """Take note of the metric, a number or a Tensor of one element, and reduce the rate if it is time."""
-        value = float(metric)
+        value = metric.item() if isinstance(metric, Tensor) else float(metric)
+        least = _per_group("ReduceLROnPlateau", "min_lr", self.min_lr, self.optimizer)
         self.last_epoch += 1
         if self._is_better(value):
             self.best = value
@@ -343,20 +407,26 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            self._reduce()
+            self._reduce(least)
             self.cooldown_counter = self.cooldown
             self.num_bad_epochs = 0
 
     def _is_better(self, value: float) -> bool:
         sign = 1 if self.mode == "max" else -1
-        if math.isinf(self.best):
-            return sign * value > sign * self.best
-        margin = self.threshold * (self.best if self.threshold_mode == "rel" else 1)
-        return sign * value > sign * self.best + margin
+        margin = sign * self.threshold
+        limit = self.best * (1 + margin) if self.threshold_mode == "rel" else self.best + margin
+        better = sign * value > sign * limit
+        if better and sign * value < sign * self.best:
+            warnings.warn(
+                "ReduceLROnPlateau: a metric worse than the best so far counts as better, since threshold_mode='rel' "
+                "allows for a fraction of the best, which is below 0. Give threshold_mode='abs' for such a metric.",
+                stacklevel=3,
+            )
+        return better
 
-    def _reduce(self) -> None:
-        for group, least in zip(self.optimizer.param_groups, self.min_lrs):
-            reduced = max(group["lr"] * self.factor, least)
+    def _reduce(self, least: list[float]) -> None:
+        for group, lowest in zip(self.optimizer.param_groups, least):
+            reduced = max(group["lr"] * self.factor, lowest)
             if group["lr"] - reduced > self.eps:
                 group["lr"] = reduced
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -24,6 +24,9 @@ class Optimizer:
     ``params``: Tensors, such as ``model.parameters()``, or a list of groups: dicts with ``"params"`` and options of
     their own, the rest being the ``defaults``. The groups stand in ``param_groups`` and their options may be changed
     at any time: ``optimizer.param_groups[0]["lr"] = 0.01``.
+
+    A step gives each parameter an array of its own: after ``a.data = b.data`` it is b's until a is stepped the next
+    time. So ask for ``a.data`` anew rather than keep the array.
 
     For a rule of your own write ``update``. It is called with a ``Flat``, in which ``theta`` and ``grad`` are
     vectors of all parameters end to end, and with the options, and changes ``theta`` in place:
@@ -78,7 +81,7 @@ class Optimizer:
                 f"{name}: a parameter group is a dict with 'params', got {type(group).__name__} {group!r:.60}"
             )
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-        seen = {id(p) for other in self.param_groups for p in other["params"]}
+        seen = {id(p) for p in self._parameters()}
         for p in params:
             _check_parameter(name, p)
             if id(p) in seen:
@@ -105,25 +108,45 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient, by the rule; one without a gradient stays as it is.
 
-        Warns if no gradient is newer than the last step: then a ``backward()`` has been forgotten.
+        Warns if no gradient is newer than the last step, or if there is none at all: then a ``backward()`` has been
+        forgotten, as a rule. Where all parameters are frozen (``requires_grad=False``) there is nothing to warn of.
         """
         if mode.now.recorder is not None:
             mode.now.recorder.step(self)
-            return
-        found = new = False
-        for group, flats in zip(self.param_groups, self._flats):
-            for flat in list(flats):
-                for ready in [flat] if flat.gather() else _split(flats, flat):
-                    ready.step += 1
-                    self.update(ready, group)
-                    ready.note_change()
-                    found, new = True, new or ready.new
+            found = new = any(p._grad is not None for p in self._parameters())
+        else:
+            found, new = self._step()
         if found and not new:
             warnings.warn(
                 f"{type(self).__name__}: step() was called twice with the same gradients. "
                 "Each step wants a new backward(), and a zero_grad() before that.",
                 stacklevel=2,
             )
+        if not found and any(p.requires_grad for p in self._parameters()):
+            warnings.warn(
+                f"{type(self).__name__}: step() has found no gradient in any parameter, and has changed nothing. "
+                "Either backward() was not called; or zero_grad() was called between backward() and step(); or the "
+                "parameters are those of another model than the one that made the loss. Each step wants zero_grad(), "
+                "then backward(), then step(), and the optimizer the parameters() of the model that is trained.",
+                stacklevel=2,
+            )
+
+    def _step(self) -> tuple[bool, bool]:
+        """Whether there were gradients, and whether one of them was newer than the last step."""
+        ready = [  # all of them before the first is changed: one parameter may have the array of another
+            (part, group)
+            for group, flats in zip(self.param_groups, self._flats)
+            for flat in list(flats)
+            for part in ([flat] if flat.gather() else _split(flats, flat))
+        ]
+        for flat, group in ready:
+            flat.step += 1
+            self.update(flat, group)
+            flat.note_change()
+        return bool(ready), any(flat.new for flat, _ in ready)
+
+    def _parameters(self) -> Iterator[Tensor]:
+        return (p for group in self.param_groups for p in group["params"])
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: each ``grad`` is None again."""
@@ -172,7 +195,11 @@ class Optimizer:
                 f"{name}.load_state_dict: the groups have {here} parameters here, and {there} in the state"
             )
         options = [
-            {key: _checked_option(name, key, group[key], self.defaults) for key in self.defaults if key in group}
+            {
+                key: _checked_option(name, key, group[key], self.defaults)
+                for key in (*self.defaults, "initial_lr")
+                if key in group
+            }
             for group in groups
         ]
         remembered = [
@@ -224,6 +251,8 @@ def _check_parameter(owner: str, p: Any) -> None:
 
 
 def _checked_option(owner: str, key: str, value: Any, defaults: Mapping[str, Any]) -> Any:
+    if key == "initial_lr":  # which schedules keep among a group's options, as in PyTorch
+        return _checked_number(owner, key, value)
     if key not in defaults:
         near = difflib.get_close_matches(key, defaults, n=3)
         hint = f"; the nearest are {', '.join(near)}" if near else f"; there are {', '.join(defaults)}"

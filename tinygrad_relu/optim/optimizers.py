@@ -62,7 +62,7 @@ class SGD(Optimizer):
         g = _with_decay(flat, options["weight_decay"])
         if momentum:
             v = flat.memory("momentum_buffer")
-            if flat.step == 1:
+            if flat.is_new("momentum_buffer"):
                 v[:] = g
             else:
                 v *= momentum
