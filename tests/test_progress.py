@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -46,15 +47,19 @@ def test_a_bar_moves_in_a_notebook_and_its_last_state_stays(kernel):
     kinds = [kind for kind, _ in messages]
     assert kinds[0] == "display_data" and set(kinds[1:]) == {"update_display_data"} and len(kinds) >= 4
     assert len({content["transient"]["display_id"] for _, content in messages}) == 1
-    for number, (_, content) in enumerate(messages):
-        text, html = content["data"]["text/plain"], content["data"]["text/html"]
-        assert text.startswith(f"epoch {number}/5") and f'<progress value="{number}" max="5">' in html
-    assert "loss" in text and "accuracy" in text
+    epochs = [int(re.match(r"epoch (\d)/5", content["data"]["text/plain"])[1]) for _, content in messages]
+    assert epochs[0] == 0 and epochs[-1] == 5 and epochs == sorted(set(epochs))
+    for epoch, (_, content) in zip(epochs, messages):
+        assert (
+            f'<progress value="{epoch}" max="5"></progress> {content["data"]["text/plain"]}'
+            in content["data"]["text/html"]
+        )
+    assert "loss" in messages[-1][1]["data"]["text/plain"] and "accuracy" in messages[-1][1]["data"]["text/plain"]
 
 
-def test_a_fast_training_sends_few_messages_but_the_last_state(kernel):
+def test_a_fast_training_shows_its_last_state(kernel):
     messages = kernel("_ = train()")
-    assert len(messages) <= 4 and messages[-1][1]["data"]["text/plain"].startswith("epoch 5/5  loss ")
+    assert messages[-1][1]["data"]["text/plain"].startswith("epoch 5/5  loss ")
     stopped = kernel("_ = tg.fit(tg.nn.Linear(2, 2), X, y, epochs=9, callback=lambda history: len(history) == 2)")
     assert stopped[-1][1]["data"]["text/plain"].startswith("epoch 2/9  loss ")
 

@@ -24,18 +24,18 @@ def hidden(model: Module) -> list[tuple[str, Any]]:
     """
     modules = list(model.named_modules())
     places = [
-        (f"{path}.{name}" if path else name, value)
+        (path, name, value)
         for path, module in modules
         for name, value in vars(module).items()
-        if isinstance(value, _CONTAINERS) and value
+        if isinstance(value, _CONTAINERS) and value and name != "_persistent"
     ]
     if not places:
         return []
     known = {id(module) for _, module in modules} | {id(parameter) for _, parameter in model.named_parameters()}
     return [
-        (path, thing)
-        for place, container in places
-        for path, thing in _inside(container, place, set())
+        (place, thing)
+        for path, name, container in places
+        for place, thing in _inside(container, f"{path}.{name}".removeprefix("."), set())
         if id(thing) not in known and _is_missed(thing, known)
     ]
 
