@@ -11,12 +11,14 @@ import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..mode import no_grad
 from ..tensor import Tensor
+from .making import checked_init
 from .module import Module
 from .parameter import Parameter
 
@@ -44,8 +46,11 @@ class Activation(WithOptions):
     """A module that applies one function to each element."""
 
 
-# `eq=False` keeps identity as what makes two modules equal, `repr=False` keeps the repr of a module.
-options = dataclass(eq=False, repr=False)
+def options(cls: type[WithOptions]) -> Any:
+    """Make a dataclass of the options; equality stays identity, and the repr that of a module."""
+    made: Any = dataclass(eq=False, repr=False)(cls)
+    made.__init__ = checked_init(made.__init__)
+    return made
 
 
 class ReLU(Activation):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .. import ops, random
 from ..ops import *  # noqa: F403
 from ..tensor import Tensor
@@ -19,13 +21,19 @@ def dropout(x, p: float = 0.5, training: bool = True) -> Tensor:
     >>> sorted(set(dropped.tolist()) | {0.0, 2.0})
     [0.0, 2.0]
     """
-    if not 0 <= p < 1:
-        raise ValueError(f"dropout: p is the share that falls out, from 0 to below 1; got {p}")
+    checked_share("dropout", p)
     x = x if isinstance(x, Tensor) else Tensor(x)
     if not training or p == 0:
         return x
     kept = random.generator().random(x.shape) >= p
     return ops.multiply(x, (kept / (1 - p)).astype(x.dtype))
+
+
+def checked_share(caller: str, p: float) -> float:
+    """The share that falls out, if it is one; ValueError if not."""
+    if not (isinstance(p, (int, float, np.number)) and 0 <= p < 1):
+        raise ValueError(f"{caller}: p is the share that falls out, from 0 to below 1; got {p!r:.60}")
+    return p
 
 
 hardtanh = ops.hard_tanh

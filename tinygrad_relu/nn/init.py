@@ -4,11 +4,15 @@ The spread of a layer's outputs is the spread of its inputs times fan_in times t
 network keeps its signal only if the weights are drawn to match. ``fan_in`` is the number of inputs of a unit,
 ``fan_out`` that of outputs; for a weight of shape (out, in) they are ``in`` and ``out``.
 Draws are made in float64 and then converted, so that a seed gives the same network whatever the dtype.
+TypeError for what is no Tensor of floats (or of integers, where they can hold the values), and for options that are no
+finite numbers.
 """
 
 from __future__ import annotations
 
 import math
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +60,10 @@ def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
     >>> bool(nn.init.uniform_(nn.Parameter(np.zeros((100, 100))), -1, 1).data.max() <= 1)
     True
     """
-    return _fill(tensor, random.generator().uniform(low, high, tensor.shape))
+    _check_numbers("uniform_", low=low, high=high)
+    if low > high:
+        raise ValueError(f"uniform_: low must not be above high, got {low} and {high}")
+    return _fill(tensor, random.generator().uniform(low, high, _checked(tensor).shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
@@ -65,7 +72,10 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     >>> bool(abs(nn.init.normal_(nn.Parameter(np.zeros((100, 100))), std=0.1).data.std() - 0.1) < 0.01)
     True
     """
-    return _fill(tensor, random.generator().normal(mean, std, tensor.shape))
+    _check_numbers("normal_", mean=mean, std=std)
+    if std < 0:
+        raise ValueError(f"normal_: std must be 0 or more, got {std}")
+    return _fill(tensor, random.generator().normal(mean, std, _checked(tensor).shape))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
@@ -78,6 +88,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     >>> bool(abs(w.data).max() <= np.sqrt(6 / 150))
     True
     """
+    _check_numbers("xavier_uniform_", gain=gain)
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound)
 
@@ -89,6 +100,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     >>> bool(abs(w.data.std() - 0.1) < 0.01)
     True
     """
+    _check_numbers("xavier_normal_", gain=gain)
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(_fans(tensor))))
 
 
@@ -140,6 +152,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     >>> np.allclose(w @ w.T, np.eye(2))
     True
     """
+    _check_numbers("orthogonal_", gain=gain)
     _fans(tensor)
     rows, columns = tensor.shape[0], int(np.prod(tensor.shape[1:]))
     q, r = np.linalg.qr(random.generator().normal(size=(max(rows, columns), min(rows, columns))))
@@ -160,7 +173,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     2.0
     """
     if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + (0.01 if param is None else param) ** 2))
+        slope = 0.01 if param is None else param
+        _check_numbers("calculate_gain", param=slope)
+        return math.sqrt(2 / (1 + slope**2))
     if nonlinearity not in _GAINS:
         raise ValueError(
             f"calculate_gain: expected one of {', '.join(sorted([*_GAINS, 'leaky_relu']))}, got {nonlinearity!r}"
@@ -169,6 +184,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    _check_numbers("kaiming", a=a)
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"kaiming: mode is 'fan_in' or 'fan_out', got {mode!r}")
     return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
@@ -176,15 +192,34 @@ def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> floa
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     """(fan_in, fan_out) of a weight of shape (out, in, ...), at least 1 each."""
-    if tensor.ndim < 2:
+    if _checked(tensor).ndim < 2:
         raise ValueError(f"init: fan_in and fan_out need a weight of shape (out, in), got {tensor.shape}")
     field = int(np.prod(tensor.shape[2:]))
     return max(1, tensor.shape[1] * field), max(1, tensor.shape[0] * field)
 
 
 def _fill(tensor: Tensor, values) -> Tensor:
-    tensor._write(values)
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"init: expected numbers to fill with, got {values!r:.60}")
+    if not np.can_cast(array.dtype, _checked(tensor).dtype, "same_kind") and (array % 1).any():
+        raise TypeError(f"init: a tensor of {tensor.dtype} cannot hold fractions; make it of floats")
+    tensor._write(array)
     return tensor
+
+
+def _checked(tensor: Any) -> Tensor:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(
+            f"init: expected a Tensor to fill, such as layer.weight, got {type(tensor).__name__} {tensor!r:.60}"
+        )
+    return tensor
+
+
+def _check_numbers(caller: str, **numbers: Any) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, Real) or not math.isfinite(value):
+            raise TypeError(f"{caller}: {name} must be a finite number, got {type(value).__name__} {value!r:.60}")
 
 
 # PyTorch marks what changes its argument by an underscore; without it they read as in papers.

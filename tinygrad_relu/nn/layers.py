@@ -14,12 +14,13 @@ from ..mode import get_default_dtype
 from ..tensor import Tensor
 from . import functional, init
 from .activations import gain_of, make_activation
+from .making import counted, named, positive
 from .module import Module
+from .normalization import BatchNorm1d
 from .parameter import Parameter
 
 __all__ = [
-    "MLP", "BatchNorm1d", "Dropout", "Embedding", "Flatten", "Identity", "LayerNorm", "Linear", "ModuleList",
-    "Sequential",
+    "MLP", "Dropout", "Embedding", "Flatten", "Identity", "Linear", "ModuleList", "Sequential",
 ]  # fmt: skip
 
 
@@ -39,8 +40,8 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True):
         super().__init__()
-        self.in_features = _positive("Linear", "in_features", in_features)
-        self.out_features = _positive("Linear", "out_features", out_features)
+        self.in_features = positive("Linear", "in_features", in_features)
+        self.out_features = positive("Linear", "out_features", out_features)
         bound = 1 / math.sqrt(in_features)
         # In memory the weight lies as (in, out): BLAS is faster at x @ weight.T where that needs no transposing.
         self.weight = Parameter(_empty(in_features, out_features).T)
@@ -53,12 +54,12 @@ class Linear(Module):
     def forward(self, x) -> Tensor:
         try:
             return ops.linear(x, self.weight, self.bias)
-        except ValueError:
+        except (ValueError, AttributeError):  # a Python number has no axes to speak of
             if np.shape(x)[-1:] == (self.in_features,):
                 raise
         raise ValueError(
-            f"Linear{_named(self.weight)}: expected {self.in_features} features along the last axis of the input, "
-            f"got shape {np.shape(x)}"
+            f"Linear{named(self.weight)}: expected {counted(self.in_features, 'feature')} along the last axis of the "
+            f"input, got shape {np.shape(x)}"
         )
 
     def extra_repr(self) -> str:
@@ -94,8 +95,7 @@ class Sequential(Module):
 
     def _add(self, name: str, module: Module) -> None:
         if not isinstance(module, Module):
-            hint = " (write nn.ReLU() with brackets)" if isinstance(module, type) else ""
-            raise TypeError(f"{type(self).__name__}: expected modules, got {module!r} at {name!r}{hint}")
+            raise TypeError(f"{type(self).__name__}: expected modules, got {module!r:.60} at {name!r}{_hint(module)}")
         if not name or "." in name or name in vars(self) or hasattr(type(self), name):
             raise ValueError(f"{type(self).__name__}: {name!r} cannot be the name of a module here; choose another")
         setattr(self, name, module)
@@ -118,6 +118,10 @@ class Sequential(Module):
         return (module for _, module in self.named_children())
 
     def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, str):
+            raise TypeError(
+                f"{type(self).__name__}: modules go by position, as in model[0]; by name it is model.{index}"
+            )
         children = list(self.named_children())
         return Sequential(dict(children[index])) if isinstance(index, slice) else children[index][1]
 
@@ -131,6 +135,8 @@ class ModuleList(Sequential):
     """
 
     def __init__(self, modules: Iterable[Module] = ()):
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"ModuleList: expected a list of modules, got {modules!r:.60}{_hint([modules])}")
         super().__init__(*modules)
 
     def forward(self, x) -> Any:
@@ -170,9 +176,11 @@ class MLP(Sequential):
         batch_norm: bool = False,
     ):
         hidden = [hidden] if isinstance(hidden, (int, np.integer)) else hidden
-        widths = [_positive("MLP", "in_features", in_features)]
-        widths += [_positive("MLP", "each width in hidden", width) for width in hidden]
-        _positive("MLP", "out_features", out_features)
+        if not isinstance(hidden, Iterable):
+            raise TypeError(f"MLP: hidden must be the widths of the hidden layers, as in [16, 16], got {hidden!r:.60}")
+        widths = [positive("MLP", "in_features", in_features)]
+        widths += [positive("MLP", "each width in hidden", width) for width in hidden]
+        positive("MLP", "out_features", out_features)
         make = make_activation(activation)
         layers: list[Module] = []
         for n_in, n_out in pairwise(widths):
@@ -200,9 +208,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5):
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p is the share that falls out, from 0 to below 1; got {p}")
-        self.p = p
+        self.p = functional.checked_share("Dropout", p)
 
     def forward(self, x) -> Tensor:
         return functional.dropout(x, self.p, self.training)
@@ -235,7 +241,7 @@ class Flatten(Module):
         self.end_axis = end_axis
 
     def forward(self, x) -> Tensor:
-        shape = x.shape
+        shape = np.shape(x)
         start, end = (axis + len(shape) if axis < 0 else axis for axis in (self.start_axis, self.end_axis))
         if not 0 <= start <= end < len(shape):
             raise ValueError(
@@ -260,8 +266,8 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None):
         super().__init__()
-        self.num_embeddings = _positive("Embedding", "num_embeddings", num_embeddings)
-        self.embedding_dim = _positive("Embedding", "embedding_dim", embedding_dim)
+        self.num_embeddings = positive("Embedding", "num_embeddings", num_embeddings)
+        self.embedding_dim = positive("Embedding", "embedding_dim", embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: there is no row padding_idx={padding_idx} among {num_embeddings}")
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
@@ -290,148 +296,16 @@ class Embedding(Module):
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
 
 
-class LayerNorm(Module):
-    """(x - mean) / sqrt(var + eps) * weight + bias, over the last axes, those of ``normalized_shape``.
-
-    The variance is that of the population (divided by n). ``weight`` starts at 1 and ``bias`` at 0, and both are
-    left out with ``elementwise_affine=False``. Raises ValueError for an input whose last axes are others.
-
-    Ba, Kiros and Hinton 2016, "Layer normalization".
-
-    >>> nn.LayerNorm(2)(np.array([[1.0, 3.0]])).data.round(3)
-    array([[-1.,  1.]])
-    """
-
-    def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
-        bias: bool = True,
-    ):  # fmt: skip
-        super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.normalized_shape = tuple(_positive("LayerNorm", "each length", n) for n in shape)
-        self.eps = eps
-        self.weight = Parameter(np.ones(shape, get_default_dtype())) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(shape, get_default_dtype())) if elementwise_affine and bias else None
-
-    def forward(self, x) -> Tensor:
-        k = len(self.normalized_shape)
-        if x.shape[-k:] != self.normalized_shape:
-            raise ValueError(
-                f"LayerNorm{_named(self.weight)}: expected an input that ends with the axes {self.normalized_shape}, "
-                f"got shape {x.shape}"
-            )
-        y = _standardized(x, *_moments(x, tuple(range(-k, 0))), self.eps)
-        return _affine(y, self.weight, self.bias)
-
-    def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}" + ", elementwise_affine=False" * (self.weight is None)
-
-
-class BatchNorm1d(Module):
-    """(x - mean) / sqrt(var + eps) * weight + bias for each feature, over the batch. Input (N, C) or (N, C, L).
-
-    In training, mean and variance are those of the batch, and the running ones go a step of ``momentum`` towards
-    them; in evaluation the running ones are used. As in PyTorch, the batch's variance is divided by n where it is
-    used and by n - 1 where it is remembered. ``momentum=None`` remembers the mean over all batches.
-    With ``affine=False`` there are no weight and bias, with ``track_running_stats=False`` nothing is remembered.
-
-    Raises ValueError for an input of another shape, or for a single value per feature in training.
-
-    Ioffe and Szegedy 2015, "Batch normalization: accelerating deep network training by reducing internal covariate
-    shift", algorithm 1.
-
-    >>> layer = nn.BatchNorm1d(1)
-    >>> layer(np.array([[1.0], [3.0]])).data.round(3).tolist()
-    [[-1.0], [1.0]]
-    >>> layer.running_mean
-    array([0.2], dtype=float32)
-    """
-
-    running_mean: np.ndarray | None
-    running_var: np.ndarray | None
-    num_batches_tracked: np.ndarray | None
-
-    def __init__(
-        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-        track_running_stats: bool = True,
-    ):  # fmt: skip
-        super().__init__()
-        self.num_features = _positive("BatchNorm1d", "num_features", num_features)
-        self.eps = eps
-        self.momentum = momentum
-        dtype = get_default_dtype()
-        self.weight = Parameter(np.ones(num_features, dtype)) if affine else None
-        self.bias = Parameter(np.zeros(num_features, dtype)) if affine else None
-        self.register_buffer("running_mean", np.zeros(num_features, dtype) if track_running_stats else None)
-        self.register_buffer("running_var", np.ones(num_features, dtype) if track_running_stats else None)
-        self.register_buffer("num_batches_tracked", np.array(0) if track_running_stats else None)
-
-    def forward(self, x) -> Tensor:
-        shape = x.shape
-        if len(shape) not in (2, 3) or shape[1] != self.num_features:
-            raise ValueError(
-                f"BatchNorm1d{_named(self.weight)}: expected an input of shape (N, {self.num_features}) or "
-                f"(N, {self.num_features}, L), got {shape}"
-            )
-        axes, per_feature = ((0,), (-1,)) if len(shape) == 2 else ((0, 2), (-1, 1))
-        if self.training or self.running_mean is None or self.running_var is None:
-            mean, var = _moments(x, axes)
-            if self.training:
-                self._remember(np.ravel(mean._data), np.ravel(var._data), x.size // self.num_features)
-        else:
-            mean, var = self.running_mean.reshape(per_feature), self.running_var.reshape(per_feature)
-        y = _standardized(x, mean, var, self.eps)
-        if self.weight is None or len(shape) == 2:
-            return _affine(y, self.weight, self.bias)
-        return _affine(y, ops.reshape(self.weight, per_feature), ops.reshape(self.bias, per_feature))
-
-    def _remember(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:
-        if count < 2:
-            raise ValueError(
-                "BatchNorm1d: training needs more than one value per feature; .eval() uses the running ones"
-            )
-        if self.running_mean is None or self.running_var is None:
-            return
-        batches: Any = self.num_batches_tracked
-        self.num_batches_tracked = batches = batches + 1
-        step = 1 / batches.item() if self.momentum is None else self.momentum
-        dtype = self.running_mean.dtype
-        # new arrays, since the old ones may stand in a graph
-        self.running_mean = ((1 - step) * self.running_mean + step * mean).astype(dtype)
-        self.running_var = ((1 - step) * self.running_var + step * count / (count - 1) * var).astype(dtype)
-
-    def extra_repr(self) -> str:
-        parts = [f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"]
-        parts += ["affine=False"] * (self.weight is None) + ["track_running_stats=False"] * (self.running_mean is None)
-        return ", ".join(parts)
-
-
-def _moments(x, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """Mean and population variance over the axes, which stay with length 1."""
-    mean = ops.mean(x, axis=axes, keepdims=True)
-    return mean, ops.mean(ops.square(x - mean), axis=axes, keepdims=True)
-
-
-def _standardized(x, mean, var, eps: float):
-    return (x - mean) * ops.rsqrt(var + eps)
-
-
-def _affine(x, weight, bias):
-    y = x if weight is None else x * weight
-    return y if bias is None else y + bias
+def _hint(thing: Any) -> str:
+    """What to write instead of something that is no module, for the end of an error."""
+    if isinstance(thing, type):
+        return f" (write {'nn.' * getattr(thing, 'is_built_in', False)}{thing.__name__}() with brackets)"
+    if isinstance(thing, (list, tuple)) and all(isinstance(each, Module) for each in thing):
+        return "; give nn.Sequential them one by one, nn.ModuleList in a list"
+    if hasattr(thing, "op") and callable(thing):
+        return f" (a function; write its module, such as nn.ReLU(), instead of tg.{thing.__name__})"
+    return ""
 
 
 def _empty(*shape: int) -> np.ndarray:
     return np.empty(shape, get_default_dtype())
-
-
-def _named(parameter: Tensor | None) -> str:
-    """' 0' for the layer whose parameter is called '0.weight', for errors."""
-    path = parameter.name.rpartition(".")[0] if parameter is not None and parameter.name else ""
-    return f" {path!r}" if path else ""
-
-
-def _positive(owner: str, name: str, value: Any) -> int:
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{owner}: {name} must be a positive integer, got {value!r}")
-    return int(value)

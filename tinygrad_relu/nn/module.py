@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 from ..mode import changes, mode
 from ..place import users_place
 from ..tensor import Handle, Tensor
+from .checks import check_name, check_state, refuse_overrides, what_does_not_fit
+from .hidden import hidden, told
+from .making import checked_init
 from .parameter import Parameter
 
 __all__ = ["Module"]
@@ -20,7 +24,8 @@ class Module:
     """A part of a network. Make a subclass, assign parameters and modules in ``__init__``, compute in ``forward``.
 
     What is assigned is found again by its name: ``parameters()``, ``state_dict()`` and the rest look through the
-    attributes, and through those of the modules among them. Call ``super().__init__()`` first.
+    attributes, and through those of the modules among them. Call ``super().__init__()`` first. Layers in a plain list
+    are not found, and a warning says so: put them into an ``nn.ModuleList``.
 
     >>> class Twice(nn.Module):
     ...     def __init__(self):
@@ -38,6 +43,7 @@ class Module:
     _persistent: dict[str, bool]  # the names of the buffers, and whether each is a part of the state_dict
     _forward_hooks: dict[int, Callable]
 
+    @checked_init
     def __init__(self):
         self.training = True
         self._persistent = {}
@@ -46,6 +52,10 @@ class Module:
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
         cls.is_built_in = cls.__module__.partition(".")[0] == __package__.partition(".")[0]
+        if not cls.is_built_in:
+            refuse_overrides(cls, _METHODS)
+        elif "__init__" in vars(cls):
+            cls.__init__ = checked_init(cls.__init__)
 
     # ------------------------------------------------------------------ the computation
 
@@ -54,9 +64,9 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: a module needs a forward method; see help(nn.Module)")
 
     def __call__(self, *args, **kwargs):
-        if args and type(args[0]) is np.ndarray:
-            args = (Tensor(args[0]), *args[1:])  # a copy: the caller may fill the array anew
         now = mode.now
+        if args and type(args[0]) is not Tensor and _is_array(args[0], now.recorder is None):
+            args = (Tensor(args[0]), *args[1:])  # a copy: the caller may fill the array anew
         if now.recorder is not None:
             args = now.recorder.called(self, args)
         outer = now.call
@@ -66,6 +76,8 @@ class Module:
             output = self.forward(*args, **kwargs)
         finally:
             now.call = outer
+        if output is None:
+            raise TypeError(f"{type(self).__name__}: forward gave None back; let it end with: return ...")
         return self._hooked(args, output) if self._forward_hooks else output
 
     def _hooked(self, args: tuple, output: Any) -> Any:
@@ -84,13 +96,21 @@ class Module:
         [(4, 2)]
         >>> handle.remove()
         """
+        if not callable(hook):
+            raise TypeError(f"register_forward_hook: expected a function(module, args, output), got {hook!r:.60}")
         return Handle(self._forward_hooks, hook)
 
     # ------------------------------------------------------------------ attributes
 
     def __setattr__(self, name: str, value: Any) -> None:
         own = self.__dict__
+        if name in _METHODS and (not callable(value) or isinstance(value, (Module, type))):
+            raise AttributeError(
+                f"{type(self).__name__}: every module has a method {name}(), which an attribute of that name would "
+                "hide; choose another name"
+            )
         if isinstance(value, (Parameter, Module)):
+            check_name(self, name)
             if "_persistent" not in own:
                 raise AttributeError(
                     f"{type(self).__name__}: {name!r} was assigned before super().__init__() was called. "
@@ -103,6 +123,8 @@ class Module:
                 f"{type(self).__name__}: {name!r} is a {kind} and cannot become a {type(value).__name__}. "
                 f"For new values in the same parameter write .data = ..., or assign another {kind}, or None."
             )
+        elif name == "training" and not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{type(self).__name__}: training is True or False, got {value!r:.60}")
         changes[0] += 1
         object.__setattr__(self, name, value)
 
@@ -124,6 +146,7 @@ class Module:
         It is an attribute and a part of ``state_dict()``, the latter unless ``persistent`` is false.
         Raises KeyError if the name is taken.
         """
+        check_name(self, name)
         if hasattr(self, name):
             raise KeyError(f"register_buffer: {type(self).__name__} has an attribute {name!r} already")
         self._persistent[name] = persistent
@@ -175,7 +198,11 @@ class Module:
                     yield _joined(path, name), value
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters, each once, however often it is used: what an optimizer is given."""
+        """All parameters, each once, however often it is used: what an optimizer is given.
+
+        Warns of layers and parameters in plain lists, tuples, sets and dicts, which are not among them.
+        """
+        self._warn_of_hidden()
         return (parameter for _, parameter in self.named_parameters())
 
     def named_buffers(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Any]]:
@@ -199,6 +226,7 @@ class Module:
         >>> {name: array.shape for name, array in nn.Linear(3, 2).state_dict().items()}
         {'weight': (2, 3), 'bias': (2,)}
         """
+        self._warn_of_hidden()
         return {
             name: np.array(_array(getattr(module, attribute))) for name, (module, attribute) in self._places().items()
         }
@@ -207,8 +235,8 @@ class Module:
         """Copy the arrays of ``state`` into the parameters and buffers; they keep their identity and dtype.
 
         Returns the names that were missing in ``state`` and those that nothing here goes by. With ``strict`` either
-        is an error; a shape that does not match always is. Raises ValueError with all that is wrong in one message;
-        nothing has changed then.
+        is an error; a shape that does not match always is. Raises ValueError with all that is wrong in one message,
+        and TypeError for what is no dict of arrays, such as the path of a file; nothing has changed then.
 
         >>> model = nn.Linear(2, 1)
         >>> model.load_state_dict({"weight": np.ones((1, 2)), "bias": np.zeros(1)})
@@ -221,6 +249,7 @@ class Module:
           unexpected: bais
           another shape: weight has (1, 2) here, (1, 3) in the state
         """
+        check_state(state)
         places = self._places()
         given = {name: np.array(_array(value)) for name, value in state.items()}  # own ones may be among them
         missing = [name for name in places if name not in given]
@@ -233,7 +262,7 @@ class Module:
             elif given[name].dtype.kind not in "fiub":
                 wrong.append(f"{name} is no array of numbers in the state, but {given[name].dtype}")
         if wrong or (strict and (missing or unexpected)):
-            raise ValueError(_what_does_not_fit(type(self).__name__, missing, unexpected, sorted(wrong)))
+            raise ValueError(what_does_not_fit(type(self).__name__, missing, unexpected, sorted(wrong)))
         for name in places.keys() & given.keys():
             module, attribute = places[name]
             value = getattr(module, attribute)
@@ -262,6 +291,7 @@ class Module:
         >>> nn.Sequential(nn.Dropout(0.5)).train(False)[0].training
         False
         """
+        self._warn_of_hidden()
         for module in self.modules():
             module.training = mode
         return self
@@ -273,8 +303,8 @@ class Module:
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: each ``grad`` is None again."""
         if mode.now.recorder is not None:
-            mode.now.recorder.forget(self.parameters())
-        for parameter in self.parameters():
+            mode.now.recorder.forget(parameter for _, parameter in self.named_parameters())
+        for _, parameter in self.named_parameters():
             parameter._grad = None
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
@@ -291,6 +321,8 @@ class Module:
         ...         nn.init.zeros_(module.bias)
         >>> model = nn.MLP(2, [4], 1).apply(start)
         """
+        if not callable(function):
+            raise TypeError(f"apply: expected a function of one module, got {function!r:.60}")
         for module in reversed(list(self.modules())):
             function(module)
         return self
@@ -303,7 +335,12 @@ class Module:
         >>> nn.Linear(2, 1).to(np.float64).weight.dtype
         dtype('float64')
         """
-        dtype = np.dtype(dtype)
+        try:
+            dtype = np.dtype(dtype)
+        except TypeError:
+            raise TypeError(
+                f"to: expected a dtype such as np.float64, got {dtype!r:.60}; there are no devices"
+            ) from None
         if dtype.kind != "f":
             raise TypeError(f"to: parameters are floats, expected a dtype such as float32 or float64, got {dtype}")
         for parameter in self.parameters():
@@ -314,6 +351,11 @@ class Module:
                 if buffer is not None and buffer.dtype.kind == "f":
                     setattr(module, name, buffer.astype(dtype))
         return self
+
+    def _warn_of_hidden(self) -> None:
+        found = hidden(self)
+        if found:
+            warnings.warn(told(self, found), stacklevel=3)
 
     # ------------------------------------------------------------------ text
 
@@ -327,6 +369,14 @@ class Module:
         if not children:
             return f"{type(self).__name__}({extra})"
         return "\n  ".join([f"{type(self).__name__}({extra}", *children]) + "\n)"
+
+
+_METHODS = {name: value for name, value in vars(Module).items() if callable(value) and not name.startswith("__")}
+
+
+def _is_array(x: Any, eager: bool) -> bool:
+    """Whether the first argument is an array of any make; while a program is recorded, an array of NumPy."""
+    return type(x) is np.ndarray or (eager and hasattr(x, "__array__") and not isinstance(x, Tensor))
 
 
 def _joined(prefix: str, name: str) -> str:
@@ -345,11 +395,3 @@ def _give_names(name: str, value: Parameter | Module) -> None:
     for path, parameter in value.named_parameters():
         if parameter.name == path:
             parameter.name = f"{name}.{path}"
-
-
-def _what_does_not_fit(owner: str, missing: list[str], unexpected: list[str], wrong: list[str]) -> str:
-    lines = [f"load_state_dict: the state does not fit this {owner}, and nothing was changed."]
-    for title, names in (("missing", missing), ("unexpected", unexpected), ("another shape", wrong)):
-        if names:
-            lines.append(f"{title}: {', '.join(names)}")
-    return "\n  ".join(lines)

@@ -1,13 +1,18 @@
-"""What is done to all parameters or all gradients at once."""
+"""What is done to all parameters or all gradients at once.
+
+Each takes ``model.parameters()`` or a list of Tensors, and raises TypeError for anything else, ValueError for none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from ..mode import mode
 from ..tensor import Tensor
+from .making import counted
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters",
@@ -21,7 +26,7 @@ def clip_grad_norm_(
 
     Returns the norm before. Call it between ``backward()`` and ``step()``. ``norm_type`` is the p of the p-norm,
     ``math.inf`` for the largest element. Raises RuntimeError for a norm that is NaN or infinite, if that is asked
-    for with ``error_if_nonfinite``.
+    for with ``error_if_nonfinite``, and ValueError for a ``max_norm`` below 0, which would turn the gradients round.
 
     Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks", algorithm 1.
 
@@ -32,7 +37,9 @@ def clip_grad_norm_(
     >>> w.grad
     Tensor([0.3, 0.4])
     """
-    with_grad = _with_grad(parameters)
+    _check_limit("clip_grad_norm_", "max_norm", max_norm)
+    _check_limit("clip_grad_norm_", "norm_type", norm_type)
+    with_grad = _with_grad("clip_grad_norm_", parameters)
     norms = [np.linalg.norm(np.ravel(_grad_array(p)), norm_type) for p in with_grad]
     if not norms:
         return 0.0
@@ -57,7 +64,8 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     >>> w.grad
     Tensor([ 0.5 , -0.25])
     """
-    for p in _with_grad(parameters):
+    _check_limit("clip_grad_value_", "clip_value", clip_value)
+    for p in _with_grad("clip_grad_value_", parameters):
         _replace_grad(p, np.clip(_grad_array(p), -clip_value, clip_value))
 
 
@@ -67,7 +75,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> np.ndarray:
     >>> nn.utils.parameters_to_vector(nn.Linear(3, 2).parameters()).shape
     (8,)
     """
-    return np.concatenate([np.ravel(p._data) for p in parameters])
+    return np.concatenate([np.ravel(p._data) for p in _listed("parameters_to_vector", parameters)])
 
 
 def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
@@ -78,18 +86,39 @@ def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
     >>> w
     Parameter([3., 4.], requires_grad=True)
     """
-    params, vector = list(parameters), np.asarray(vector)
+    params, vector = _listed("vector_to_parameters", parameters), np.asarray(vector)
     size = sum(p.size for p in params)
-    if vector.shape != (size,):
-        raise ValueError(f"vector_to_parameters: expected a vector of {size} values, got shape {vector.shape}")
+    if vector.shape != (size,) or vector.dtype.kind not in "fiub":
+        raise ValueError(
+            f"vector_to_parameters: expected a vector of {counted(size, 'value')}, got shape {vector.shape} "
+            f"{vector.dtype}"
+        )
     start = 0
     for p in params:
         p._write(vector[start : start + p.size].reshape(p.shape))
         start += p.size
 
 
-def _with_grad(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
+def _listed(caller: str, parameters: Any) -> list[Tensor]:
+    """The parameters as a list, or an error that says what to give."""
+    if hasattr(parameters, "parameters") or not isinstance(parameters, Iterable):
+        raise TypeError(f"{caller}: expected model.parameters(), got a {type(parameters).__name__}")
     params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not params:
+        raise ValueError(f"{caller}: there are no parameters; note that an iterator can be used only once")
+    for p in params:
+        if not isinstance(p, Tensor):
+            raise TypeError(f"{caller}: parameters are Tensors, got {type(p).__name__} {p!r:.60}")
+    return params
+
+
+def _check_limit(caller: str, name: str, limit: Any) -> None:
+    if not isinstance(limit, (int, float, np.number)) or not limit >= 0:
+        raise ValueError(f"{caller}: {name} must be a number, 0 or more, got {type(limit).__name__} {limit!r:.60}")
+
+
+def _with_grad(caller: str, parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
+    params = _listed(caller, parameters)
     if mode.now.recorder is not None:
         for p in params:
             mode.now.recorder.hold(p)
