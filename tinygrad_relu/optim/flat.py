@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -126,6 +127,7 @@ class Flat:
         these have lived in, as after ``a.data, b.data = b.data, a.data``.
         """
         self.theta = np.empty_like(self.grad)
+        self._left = [weakref.ref(p._data) for p in self.params if isinstance(p._data, np.ndarray)]
         self._places = list(zip(self.params, self.shaped(self.theta), self._slots))
         for p, values, slot in self._places:
             values[...] = p._data
@@ -136,6 +138,11 @@ class Flat:
     def note_change(self) -> None:
         """Tell the parameters that their arrays have changed: a graph made before may not go back any more."""
         guard.note_change(self.theta)
+        for left in self._left:  # graphs may still hold the arrays that they lived in before
+            array = left()
+            if array is not None:
+                guard.note_change(array)
+        self._left = []
 
     def __getstate__(self) -> Any:  # for copy and pickle, which would make copies of the views
         return self.params, self.recall()
