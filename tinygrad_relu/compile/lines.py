@@ -46,9 +46,6 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """A long line of code, broken behind commas that stand in brackets."""
     if line.lstrip().startswith("#"):
         return [cut(line, width)]
-    if len(line) > width and line.startswith("for "):
-        names, _, rest = line.removeprefix("for ").partition(" in ")
-        line = f"for ({names}) in {rest}"
     lines: list[str] = []
     indent = " " * (len(line) - len(line.lstrip()) + 4 * (2 if line.endswith(":") else 1))
     places = list(_breaks(line))
