@@ -278,7 +278,7 @@ def takes_out(call: Call) -> bool:
     if call.function in (".astype", ".copy", "np.copy", "rng.random", "rng.standard_normal"):
         return not call.function.startswith("rng.") or (len(call.arguments) == 2 and not call.options)
     if call.function in ("np.dot", "np.concatenate", "np.stack"):
-        return value.is_contiguous
+        return value.is_contiguous and "dtype" not in call.options  # NumPy takes either dtype= or out=
     name = call.function.removeprefix("np.").removesuffix(".reduce")
     ufunc = getattr(np, name, None)
     return isinstance(ufunc, np.ufunc) and ufunc.nout == 1
