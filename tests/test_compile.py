@@ -1042,6 +1042,59 @@ def a_group_added_in_between(wrap):
     return results, world.train(), world.state()
 
 
+def with_a_parameter_more(wrap, add, function=None):
+    """A parameter that the loss has known from the first call on comes to the optimizer later."""
+    first, second = nn.Parameter([1.0, 2.0]), nn.Parameter([3.0])
+    optimizer = optim.SGD([first], lr=0.1)
+
+    def step(x):
+        loss = (first * x).sum() * second.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step = wrap(function(first, second, optimizer) if function else step)
+    x = np.ones(2, np.float32)
+    results = [step(x) for _ in range(3)]
+    add(optimizer, second)
+    results += [step(x) for _ in range(3)]
+    return results, first, second, first.grad, second.grad
+
+
+@scenario
+def a_group_of_one_parameter_added_in_between(wrap):
+    return with_a_parameter_more(wrap, lambda optimizer, p: optimizer.add_param_group({"params": [p], "lr": 0.2}))
+
+
+@scenario
+def a_parameter_appended_to_a_group(wrap):
+    return with_a_parameter_more(wrap, lambda optimizer, p: optimizer.param_groups[0]["params"].append(p))
+
+
+@scenario
+def a_group_replaced_by_another(wrap):
+    def replace(optimizer, p):
+        optimizer.param_groups[0] = {**optimizer.param_groups[0], "lr": 0.5}
+
+    return with_a_parameter_more(wrap, replace)
+
+
+@scenario
+def a_group_added_where_only_gradients_are_forgotten(wrap):
+    def forget_and_go_back(first, second, optimizer):
+        def step(x):
+            optimizer.zero_grad()
+            loss = (first * x).sum() * second.sum()
+            loss.backward()
+            return loss
+
+        return step
+
+    add = lambda optimizer, p: optimizer.add_param_group({"params": [p]})
+    return with_a_parameter_more(wrap, add, forget_and_go_back)
+
+
 @scenario
 def copies_and_pickles(wrap):
     world = World(wrap, nn.MLP(3, [4], 2, batch_norm=True))

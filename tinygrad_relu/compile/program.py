@@ -81,6 +81,9 @@ class Program:
         self.varying = [v for v in self.used if not v.source.fixed]
         self.asked = [v for v in self._decided() if v not in self.used]
         self.results = self._results()
+        named = (*watch.optimizers(), *recording.optimizers)
+        self.optimizers = list({id(optimizer): optimizer for optimizer in named}.values())
+        self.flats = [(optimizer, [list(flats) for flats in optimizer._flats]) for optimizer in recording.optimizers]
         parameters = ", ".join(self._short(v) for v in self.varying)
         text = [f"def program({parameters}):", *(f"    {line}" for line in body)]
         text.append(f"    return {', '.join(self.results) or 'None'}" + ("," if len(self.results) == 1 else ""))
@@ -204,8 +207,6 @@ class Program:
 
     def rebind(self) -> bool:
         """Look them up again, after somebody has put others in their place; whether the program still fits."""
-        if not self.is_alive():
-            return False
         for _, flat in self.recording.steps:
             if any(p._data.dtype != values.dtype for p, values, _ in flat._places):
                 return False
@@ -239,7 +240,7 @@ class Program:
 
     def is_alive(self) -> bool:
         """Whether it could be the program for a call again: its optimizers still work on the same vectors."""
-        return all(any(flat in flats for flats in optimizer._flats) for optimizer, flat in self.recording.steps)
+        return all(optimizer._flats == flats for optimizer, flats in self.flats)
 
     def misfit(self, structure: Any, leaves: list[Any]) -> str:
         """Why the program is not for these arguments."""
@@ -368,14 +369,12 @@ class _EntryWriter:
         record = "not now.record" if now.record else "now.record"
         self._miss_if(f"{record} or get_default_dtype() is not {self._named(get_default_dtype())}")
         self._check_names()
+        self._check_optimizers()
         moved = []
         for value in self.program.fixed:
             owner, key = value.source.owner, value.source.key
             if key == "data":
                 moved.append(f"{self._named(owner)}._data is not {self._named(value.source.fetch())}")
-        for optimizer in self.program.recording.optimizers:
-            flats = [list(flats) for flats in optimizer._flats]
-            moved.append(f"{self._named(optimizer)}._flats != {self._named(flats)}")
         if moved:
             self.lines.append(f"if {' or '.join(moved)}:")
             self.lines.append("    if not program.rebind(): return MISS")
@@ -390,6 +389,19 @@ class _EntryWriter:
                 self._miss_if(f"{self._named(source.owner)}._slot is not {self._named(slot)}")
         for tensor, was_none in self.program.recording.grads:
             self._miss_if(f"{self._named(tensor)}._grad is {'not ' if was_none else ''}None")
+
+    def _check_optimizers(self) -> None:
+        """Whether they have the same groups of the same parameters, in the same vectors."""
+        for optimizer, flats in self.program.flats:
+            self._miss_if(f"{self._named(optimizer)}._flats != {self._named(flats)}")
+        for optimizer in self.program.optimizers:
+            self._miss_if(self._are_others(f"{self._named(optimizer)}.param_groups", optimizer.param_groups))
+            for group in optimizer.param_groups:
+                self._miss_if(self._are_others(f"{self._named(group)}['params']", group["params"]))
+
+    def _are_others(self, text: str, things: list[Any]) -> str:
+        """The condition that a list holds other objects."""
+        return f"[*map(id, {text})] != {self._named([id(each) for each in things])}"
 
     def _check_names(self) -> None:
         """Whether the names in the function's code stand for the same; looked at closely only where they may not."""

@@ -50,6 +50,7 @@ class Walk:
         self.tensors: dict[Tensor, None] = {}
         self.modules: dict[Module, bool] = {}  # and whether they were in training mode
         self.generators: dict[int, Any] = {}  # of random numbers, by their id
+        self.optimizers: dict[int, Optimizer] = {}  # by their id
         self.groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}  # options of optimizers, as they were
         self.schedulers: dict[int, tuple[Any, dict[str, Any]]] = {}  # and their attributes, as they were
         self._wanted: set[str] = set()  # the names in the code
@@ -104,6 +105,7 @@ class Walk:
                 self.modules.setdefault(module, module.training)
                 self._look_into_module(module)
         elif isinstance(value, Optimizer):
+            self.optimizers[id(value)] = value
             self.tensors.update(dict.fromkeys(p for group in value.param_groups for p in group["params"]))
             for group in value.param_groups:
                 self.groups.setdefault(id(group), (group, dict(group)))

@@ -96,6 +96,10 @@ class Watch:
 
     # ------------------------------------------------------------------ what was found
 
+    def optimizers(self) -> list[Any]:
+        """The optimizers that the code names."""
+        return list(self._walk.optimizers.values())
+
     def groups(self) -> list[dict[str, Any]]:
         """The groups of parameters of the optimizers, with their options."""
         return [group for group, _ in self._walk.groups.values()]
