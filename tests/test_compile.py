@@ -1042,6 +1042,18 @@ def a_group_added_in_between(wrap):
     return results, world.train(), world.state()
 
 
+@scenario
+def random_numbers_in_a_block_around_the_call(wrap):
+    drop = nn.Dropout(0.5)
+    step = wrap(lambda x: drop(x) * tg.random.generator().random())
+    results = []
+    for seed in (3, 3, 4):
+        with tg.random.seeded(seed):
+            results += [step(X), step(X)]
+        results.append(step(X))
+    return results
+
+
 def with_a_parameter_more(wrap, add, function=None):
     """A parameter that the loss has known from the first call on comes to the optimizer later."""
     first, second = nn.Parameter([1.0, 2.0]), nn.Parameter([3.0])
@@ -2260,6 +2272,16 @@ def seeded(world, loss, x, y):
     tg.manual_seed(3)
 
 
+def seeded_in_a_block(world, loss, x, y):
+    with tg.random.seeded(3):
+        return x * tg.random.generator().random()
+
+
+def dropped_in_a_block(world, loss, x, y):
+    with tg.random.seeded(3):
+        return world.model(x)
+
+
 def drawn_from_python(world, loss, x, y):
     return x if random.random() < 2 else x * 2
 
@@ -2286,7 +2308,7 @@ def a_generator(world, loss, x, y):
 
 REFUSED = [
     appended, appended_number, stored_on_an_object, stored_on_a_module, counted, counted_on_an_object,
-    counted_on_a_module, counted_on_a_class, counted_on_a_function, scheduled, lr_changed, seeded, drawn_from_python,
+    counted_on_a_module, counted_on_a_class, counted_on_a_function, scheduled, lr_changed, seeded, seeded_in_a_block, dropped_in_a_block, drawn_from_python,
     drawn_from_numpy, drawn_from_a_generator, drawn_from_an_old_generator, drawn_from_an_object_of_python,
     counted_by_an_iterator, steps_counted_by_the_optimizer, fresh_random_numbers, numbers_of_a_generator,
     a_new_optimizer, a_generator,
