@@ -18,7 +18,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .chance import GENERATORS
-from .user_code import file_of, is_installed, is_ours, nested
+from .user_code import file_of, globals_in, is_installed, is_ours, nested
 from .watched import (
     MISSING,
     PLAIN,
@@ -38,6 +38,8 @@ __all__ = ["Walk"]
 _LIVE = (Module, Optimizer, LRScheduler, Tensor, np.ndarray, *GENERATORS)
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 _PACKAGE = __name__.partition(".")[0]
+# Code that names one of these may look a global up by its text.
+_BY_TEXT = {"globals", "vars", "eval", "exec", "sys", "import_module", "__globals__", "__dict__", "f_globals"}
 _DEPTH = 8
 _MOST_ITEMS = 1000
 
@@ -159,11 +161,11 @@ class Walk:
             return
         self._seen.add(id(function))
         self.names.append(Name(f"{name}.__code__", Attribute(function), "__code__", function.__code__))
-        wanted = {each for code in nested(function.__code__) for each in code.co_names}
+        loaded, by_text = globals_in(function.__code__), not self._wanted.isdisjoint(_BY_TEXT)
         for key, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             self._add(key, cell, key, depth)
-        for key in sorted((wanted | self._wanted) & function.__globals__.keys()):
-            if key in wanted or isinstance(function.__globals__[key], PLAIN):
+        for key in sorted((loaded | self._wanted) & function.__globals__.keys()):
+            if key in loaded or (by_text and isinstance(function.__globals__[key], PLAIN)):
                 self._add(key, function.__globals__, key, depth)
         self._add_all(name, vars(function), depth)
         for key in ("__defaults__", "__kwdefaults__"):
