@@ -19,7 +19,7 @@ from .functions import ABOUT_SHAPE, WRITERS, public_name, shape_depends_on_data
 from .number import Expression, Number
 from .standins import recorded_class
 from .tape import Call, Decision, Source, Tape, Value, values_in
-from .traced import Traced, plain
+from .traced import Traced, plain, rebuilt
 from .undo import Undo
 from .updates import can_move
 from .values import Values
@@ -175,7 +175,7 @@ class CallRecorder:
         wrapped = [
             self.traced(v) if isinstance(v.array, (np.ndarray, np.generic)) else self._numbered(v) for v in call.results
         ]
-        return type(result)(wrapped) if type(result) in (tuple, list) else tuple(wrapped) if several else wrapped[0]
+        return rebuilt(result, wrapped) if several else wrapped[0]
 
     def write(self, name: str, function: Callable[..., Any], args: tuple, options: dict[str, Any], target: Any) -> Any:
         """Carry out a call that writes into memory that is there, and write it down."""
@@ -210,7 +210,7 @@ class CallRecorder:
             self.tensor(thing)
             return thing._data.value
         if isinstance(thing, (tuple, list)):
-            return type(thing)(self._values(item) for item in thing)
+            return (tuple if isinstance(thing, tuple) else list)(self._values(item) for item in thing)
         if isinstance(thing, dict):
             return {name: self._values(item) for name, item in thing.items()}
         if isinstance(thing, slice):

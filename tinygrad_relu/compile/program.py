@@ -23,7 +23,7 @@ from ..tensor import Tensor
 from .number import spelled
 from .passes import improve
 from .plan import Place, Plan, address_of, replaced_in
-from .recording import Leaf, Recording
+from .recording import Leaf, Recording, same_structure
 from .spelling import Speller, in_silence
 from .tape import Call, Memory, Value, values_in
 from .updates import can_move, same_order
@@ -244,7 +244,7 @@ class Program:
 
     def misfit(self, structure: Any, leaves: list[Any]) -> str:
         """Why the program is not for these arguments."""
-        if structure != self.structure:
+        if not same_structure(structure, self.structure):
             return "there are other arguments"
         for name, mine, given in zip(self.names, self._leaves, leaves):
             if _described(_without_data(given)) != _described(mine):
@@ -512,7 +512,10 @@ class _EntryWriter:
         if isinstance(structure, dict):
             return "{" + ", ".join(f"{self._key(k)}: {self._structured(v, texts)}" for k, v in structure.items()) + "}"
         inside = ", ".join(self._structured(each, texts) for each in structure)
-        return f"[{inside}]" if isinstance(structure, list) else f"({inside}{',' if len(structure) == 1 else ''})"
+        if isinstance(structure, list):
+            return f"[{inside}]"
+        text = f"({inside}{',' if len(structure) == 1 else ''})"
+        return f"{self._named(structure._make)}({text})" if hasattr(structure, "_fields") else text
 
     def _key(self, key: Any) -> str:
         return self._named(key)

@@ -25,7 +25,7 @@ from .gradients import Gradients
 from .number import Number
 from .optimizers import Optimizers
 from .tape import Source, Tape, Value
-from .traced import Traced
+from .traced import Traced, rebuilt
 from .undo import Undo
 from .values import value_of
 
@@ -113,8 +113,7 @@ class Recorder:
             return self._calls.outside(value)
         if not isinstance(value, tuple):
             return value
-        items = [self._standing_in(item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        return rebuilt(value, [self._standing_in(item) for item in value])
 
     # ------------------------------------------------------------------ after it: what has become of the state
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .calls import CallRecorder
     from .tape import Value
 
-__all__ = ["Traced", "plain"]
+__all__ = ["Traced", "plain", "rebuilt"]
 
 # Who wants to know whether an array is a Traced one: this package, NumPy, and functools for them.
 _KNOWS_IT = (
@@ -220,12 +220,17 @@ for _name in (
     setattr(Traced, _name, _method(_name))
 
 
+def rebuilt(thing: Any, items: Iterable[Any]) -> Any:
+    """A tuple or list of the same kind, such as a named tuple, of other items."""
+    return thing._make(items) if hasattr(thing, "_fields") else type(thing)(items)
+
+
 def plain(thing: Any) -> Any:
     """The same with plain arrays and numbers in the place of recorded ones."""
     if isinstance(thing, Traced):
         return thing.array
     if isinstance(thing, (tuple, list)):
-        return type(thing)(plain(item) for item in thing)
+        return rebuilt(thing, [plain(item) for item in thing])
     if isinstance(thing, dict):
         return {name: plain(item) for name, item in thing.items()}
     if isinstance(thing, slice):
