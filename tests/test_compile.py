@@ -5,6 +5,7 @@ between, and returns all that matters. It is run twice, as it is and compiled, a
 """
 
 import collections
+import concurrent.futures
 import copy
 import dataclasses
 import functools
@@ -2505,8 +2506,59 @@ def test_a_thread_records_while_another_trains():
     assert bits(other.state()) == bits(wanted.state())
 
 
-def test_a_thread_that_uses_a_model_which_is_being_recorded():
-    """Either of them may get an error that says so; neither may find other numbers, then or later."""
+def test_a_thread_reads_a_model_while_another_records_it():
+    world = World(plainly, nn.MLP(3, [4], 2, dropout=0.1, batch_norm=True))
+    world.train()
+    model, weights = world.model.eval(), np.ones(2)
+    recording, read = threading.Event(), threading.Event()
+
+    def everything():
+        scores = model(X)
+        gradients = tg.grad(tg.cross_entropy(scores, Y), list(model.parameters()))
+        with tg.no_grad():
+            scores = [scores, model(X), tg.softmax(model(X) * weights)]
+        numbers = [
+            weights.tolist(),
+            float(weights[0]),
+            weights.sum(),
+            np.asarray(weights),
+            Tensor(weights),
+            len(weights),
+        ]
+        parameters = [[p.data, p.tolist(), p.shape, repr(p), p.detach().numpy()] for p in model.parameters()]
+        return bits([scores, list(gradients), numbers, parameters, state_of(model), world.optimizer.state_dict()])
+
+    def read_meanwhile():
+        recording.wait(30)
+        try:
+            found.append(everything())
+        finally:
+            read.set()
+
+    def forward(x):
+        scores = model(x) * weights
+        recording.set()
+        read.wait(30)
+        return scores
+
+    found, wanted, compiled = [], everything(), tg.compile(forward)
+    assert run_in_threads(read_meanwhile, lambda: compiled(X), times=1) == []
+    assert found and differing(found[0], wanted) == []
+    assert differing([compiled(X), compiled(X + 1)], [forward(X), forward(X + 1)]) == []
+    assert len(compiled.signatures) == 1 and differing(everything(), wanted) == []
+
+
+def test_a_thread_of_the_recorded_function_gets_no_array_of_it():
+    def function(x):
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            return pool.submit(lambda: x * 2).result()
+
+    with pytest.raises(CannotCompile, match="in another thread"):
+        tg.compile(function)(X)
+
+
+def test_threads_that_use_a_model_which_is_being_recorded():
+    """Who records may get an error that says so; nobody may find other numbers, then or later."""
     world, found = World(plainly), set()
 
     def read():
@@ -2516,8 +2568,8 @@ def test_a_thread_that_uses_a_model_which_is_being_recorded():
         tg.compile(lambda x: world.model(x))(X)
 
     wanted = repr(bits(world.model(X)))
-    errors = run_in_threads(record, read)
-    assert all(isinstance(error, RuntimeError) and "compile" in str(error) for error in errors)
+    errors = run_in_threads(record, read, read)
+    assert all(isinstance(error, CannotCompile) and "kept by something outside" in str(error) for error in errors)
     del errors  # whose tracebacks hold the frames of the recording
     assert found <= {wanted}
     assert repr(bits(world.model(X))) == wanted

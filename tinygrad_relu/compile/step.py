@@ -100,8 +100,8 @@ class CompiledFunction:
                 return function.__qualname__
             if found is not function:
                 raise pickle.PicklingError(
-                    f"compile: pickle finds functions by their names, and {function.__module__}.{function.__qualname__} "
-                    "is not this one; define it at the top of a module."
+                    "compile: pickle finds functions by their names, and "
+                    f"{function.__module__}.{function.__qualname__} is not this one; define it at the top of a module."
                 )
         return CompiledFunction, (function, self.check, self.without)
 
