@@ -80,3 +80,26 @@ def test_a_variable_that_the_code_loads_is_seen(expression, tmp_path):
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert found.stdout == "[2.0, 2.0, 3.0, 2.0]\n", found.stderr
+
+
+@pytest.mark.parametrize(
+    "line, value",
+    [
+        ("import numbers_of.mine", "numbers_of.mine.alpha"), ("import numbers_of.mine as m", "m.alpha"),
+        ("from numbers_of import mine", "mine.alpha"), ("from numbers_of.mine import alpha", "alpha"),
+        ("from . import mine", "mine.alpha"), ("from .mine import alpha as a", "a"),
+    ],
+)  # fmt: skip
+def test_a_variable_of_a_module_that_the_code_imports_is_seen(line, value, tmp_path):
+    package = tmp_path / "numbers_of"
+    package.mkdir()
+    (package / "__init__.py").write_text("", encoding="utf-8")
+    (package / "mine.py").write_text("alpha = 2.0\n", encoding="utf-8")
+    (package / "steps.py").write_text(
+        f"import tinygrad_relu as tg\n\n\n@tg.compile\ndef times(x):\n    {line}\n\n    return x * {value}\n",
+        encoding="utf-8",
+    )
+    calls = "from numbers_of import mine, steps; import numpy as np\n"
+    calls += "for mine.alpha in (2.0, 2.0, 3.0, 2.0): print(steps.times(np.ones(1)).item())"
+    found = subprocess.run([sys.executable, "-c", calls], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.stdout.split() == ["2.0", "2.0", "3.0", "2.0"], found.stderr

@@ -7,6 +7,7 @@ stands in the code; Tensors, modules, optimizers and generators of random number
 from __future__ import annotations
 
 import collections
+import sys
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +19,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .chance import GENERATORS
-from .user_code import file_of, globals_in, is_installed, is_ours, nested
+from .user_code import file_of, globals_in, imports_in, is_installed, is_ours, nested
 from .watched import (
     MISSING,
     PLAIN,
@@ -167,6 +168,9 @@ class Walk:
         for key in sorted((loaded | self._wanted) & function.__globals__.keys()):
             if key in loaded or (by_text and isinstance(function.__globals__[key], PLAIN)):
                 self._add(key, function.__globals__, key, depth)
+        package = function.__globals__.get("__package__") or ""
+        for key in sorted(imports_in(function.__code__, package) & sys.modules.keys()):
+            self._add(key, sys.modules, key, depth)
         self._add_all(name, vars(function), depth)
         for key in ("__defaults__", "__kwdefaults__"):
             if getattr(function, key):
