@@ -170,6 +170,18 @@ def long_vectors():
     return function
 
 
+def long_gradients():
+    w = Tensor(LONG.copy(), requires_grad=True)
+
+    def function(x):
+        w.grad = None
+        loss = tg.minimum(w * x[0, 0], w).mean() + (w * w).mean()
+        loss.backward()
+        return loss, w.grad
+
+    return function
+
+
 def overlapping_parts():
     short, long = Tensor(np.ones(9, np.float32)), Tensor(LONG.copy())
 
@@ -387,13 +399,14 @@ FUNCTIONS = {
         same_work_twice, same_work_after_a_write, an_array_and_its_own_views, a_view_of_what_is_written_over,
         a_copy_before_a_write, a_result_that_is_copied_and_used_again, a_target_that_is_read_in_between,
         parts_of_a_target, a_result_twice, other_dtypes_and_shapes_in_one_buffer, constants_of_its_own,
-        python_numbers_beside_arrays, masked_large_arrays, long_vectors, overlapping_parts, random_numbers,
-        nobody_needs_it, scattered,
+        python_numbers_beside_arrays, masked_large_arrays, long_vectors, long_gradients, overlapping_parts,
+        random_numbers, nobody_needs_it, scattered,
     )
 }  # fmt: skip
 FUNCTIONS["mlp, momentum"] = training(lambda: nn.MLP(6, [8, 8], 3), momentum)
 FUNCTIONS["large mlp, adam"] = training(lambda: nn.MLP(6, [600], 3), lambda params: optim.Adam(params, lr=0.01))
 FUNCTIONS["huge mlp, adamw"] = training(lambda: nn.MLP(6, [20_000], 3), lambda params: optim.AdamW(params, lr=0.01))
+FUNCTIONS["huge mlp, rmsprop"] = training(lambda: nn.MLP(6, [20_000], 3), lambda params: optim.RMSprop(params, lr=0.01))
 FUNCTIONS["deep network, rmsprop"] = training(
     a_deep_network, lambda params: optim.RMSprop(params, lr=0.01, momentum=0.5, centered=True)
 )

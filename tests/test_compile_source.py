@@ -85,7 +85,7 @@ def batch_norm():
 
 
 def wide():
-    """Large enough that masks work by their bits, and that the update goes piece by piece."""
+    """Large enough that masks work by their bits."""
     return classifier(lambda p: optim.Adam(p, lr=0.01), hidden=(400, 400))
 
 

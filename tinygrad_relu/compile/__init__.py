@@ -40,6 +40,10 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
     updated as one, unless somebody else holds their arrays. What it assigns to ``p.data`` is written over the old
     numbers: an array taken from ``p.data`` before shows the new ones.
 
+    On a method (``@tg.compile`` above ``def forward``, say) each object has programs of its own. Copies and pickles of
+    a compiled function begin without programs. Arrays of other makes, such as pandas', are taken as plain ones by
+    place; TypeError for a mask that hides something, and for columns of Python objects.
+
     Another program is recorded for arguments of another shape or dtype, another mode of a module, another value of a
     Python number that the function names; ``signatures`` lists them. To record, the function is run twice, and the
     first run is undone: it may have no effect but on tensors, optimizers, modules and ``tg.random``. A float argument

@@ -6,6 +6,7 @@ ask it before they give away a plain number or a truth.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,7 @@ from .functions import ABOUT_SHAPE, WRITERS, public_name, shape_depends_on_data
 from .number import Expression, Number
 from .standins import recorded_class
 from .tape import Call, Decision, Source, Tape, Value, values_in
-from .traced import Traced, plain
+from .traced import Traced, plain, rebuilt, traced_in
 from .undo import Undo
 from .updates import can_move
 from .values import Values
@@ -41,7 +42,14 @@ class CallRecorder:
         self._asker = asker
         self._undo = undo
         self._alive: list[weakref.ref[Any]] = []
+        self._thread = threading.get_ident()
         self._errors = dict(_errors())
+
+    def is_bystander(self, *things: Any) -> bool:
+        """Whether another thread asks, which has come by the state alone: to it that is plain arrays."""
+        if threading.get_ident() == self._thread:
+            return False
+        return all(each.value.kind in ("state", "constant", "number") for each in traced_in(things))
 
     def escaped(self) -> list[Traced | Number]:
         """What was made in the run and is still held by somebody."""
@@ -100,9 +108,9 @@ class CallRecorder:
         if not isinstance(data, np.ndarray):
             t._data = data = np.asarray(data)  # a number has no memory to live on in
         self.tensors.append(t)
-        self._undo.swap(t, "_data", self.given(Source(t, "data", lambda: t._data, name=t.name or ""), data))
         kind: Any = type(t)
-        self._undo.swap(t, "__class__", recorded_class(kind))
+        self._undo.swap(t, "__class__", recorded_class(kind))  # first, so that no other thread meets a Traced array
+        self._undo.swap(t, "_data", self.given(Source(t, "data", lambda: t._data, name=t.name or ""), data))
 
     def lifted(self, thing: Any) -> Any:
         """The same with Traced arrays in the place of plain ones, and with Tensors that hold such."""
@@ -138,6 +146,8 @@ class CallRecorder:
 
     def array_function(self, function: Any, args: tuple, options: dict[str, Any]) -> Any:
         """Another of NumPy's functions was called with something that is recorded."""
+        if self.is_bystander(args, options):
+            return function(*plain(args), **plain(options))
         self._asker.refuse_strangers()
         if function in ABOUT_SHAPE:
             return function(*plain(args), **plain(options))
@@ -152,6 +162,8 @@ class CallRecorder:
 
     def call(self, name: str, function: Callable[..., Any], args: tuple, options: dict[str, Any]) -> Any:
         """Carry out a call that gives something new, and write it down."""
+        if self.is_bystander(args, options):
+            return function(*plain(args), **plain(options))
         self._asker.refuse_strangers()
         out = options.get("out")
         if out is not None:
@@ -175,7 +187,7 @@ class CallRecorder:
         wrapped = [
             self.traced(v) if isinstance(v.array, (np.ndarray, np.generic)) else self._numbered(v) for v in call.results
         ]
-        return type(result)(wrapped) if type(result) in (tuple, list) else tuple(wrapped) if several else wrapped[0]
+        return rebuilt(result, wrapped) if several else wrapped[0]
 
     def write(self, name: str, function: Callable[..., Any], args: tuple, options: dict[str, Any], target: Any) -> Any:
         """Carry out a call that writes into memory that is there, and write it down."""
@@ -210,7 +222,7 @@ class CallRecorder:
             self.tensor(thing)
             return thing._data.value
         if isinstance(thing, (tuple, list)):
-            return type(thing)(self._values(item) for item in thing)
+            return (tuple if isinstance(thing, tuple) else list)(self._values(item) for item in thing)
         if isinstance(thing, dict):
             return {name: self._values(item) for name, item in thing.items()}
         if isinstance(thing, slice):
@@ -236,6 +248,8 @@ class CallRecorder:
 
     def decided(self, array: Traced) -> bool:
         """The truth of an array: noted where the package asks, refused where the user's function does."""
+        if self.is_bystander(array):
+            return bool(array.array)
         self._asker.refuse_users("the function goes by the data (a branch or a loop)", _HOW_TO_BRANCH)
         outcome = bool(array.array)
         self.decide(("bool", array.value), outcome)
@@ -243,6 +257,8 @@ class CallRecorder:
 
     def pinned(self, array: Traced, kind: type) -> Any:
         """The plain number in an array, for the package only; another number needs another program."""
+        if self.is_bystander(array):
+            return kind(array.array)
         self._asker.refuse_users(
             f"a Python {kind.__name__} is wanted", "return the Tensor, and ask outside of the function"
         )
@@ -252,11 +268,15 @@ class CallRecorder:
 
     def told(self, array: Traced, spec: str) -> str:
         """The value as text, for an error that the package is about to raise; refused in the user's function."""
+        if self.is_bystander(array):
+            return format(array.array, spec)
         self._asker.refuse_users("its value is wanted as text", "return it, and print outside")
         return format(array.array, spec)
 
     def number_of(self, array: Traced, index: tuple) -> Any:
         """``.item()``: a number that the tape knows; refused in the user's function, who would keep it."""
+        if self.is_bystander(array):
+            return array.array.item(*index)
         self._asker.refuse_users(
             "a Python number is wanted (.item())", "return the Tensor, and call .item() on what comes out"
         )

@@ -58,8 +58,6 @@ class Comments:
     def behind(self, call: Call, lines: list[str]) -> list[str]:
         """The lines, with what the rule says behind its own line, if this is the last call in that."""
         remark = self.remarks.get(call, "")
-        if lines[0].startswith("for "):
-            return ["# piece by piece, so that the pieces stay in the processor's cache", *lines]
         fits = remark and "  # " not in lines[-1] and len(lines[-1]) + len(remark) + 8 <= WIDTH
         return [*lines[:-1], f"{lines[-1]}  # {remark}"] if fits else lines
 

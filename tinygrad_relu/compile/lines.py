@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["WIDTH", "columns", "cut", "docstring", "explained", "joined", "quoted", "title", "wrapped"]
+__all__ = ["WIDTH", "columns", "counted", "cut", "docstring", "explained", "joined", "quoted", "title", "wrapped"]
 
 WIDTH = 120
 
@@ -23,6 +23,11 @@ def docstring(lines: list[str]) -> list[str]:
     """The lines of a docstring, where nothing ends it too early."""
     first, *rest = [cut(line.replace("\\", "/").replace('"""', "'''")) for line in lines]
     return [f'"""{first}', *rest, '"""']
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 call``, ``2 calls``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def columns(rows: list[tuple[str, str, str]]) -> list[str]:
@@ -46,9 +51,6 @@ def wrapped(line: str, width: int = WIDTH) -> list[str]:
     """A long line of code, broken behind commas that stand in brackets."""
     if line.lstrip().startswith("#"):
         return [cut(line, width)]
-    if len(line) > width and line.startswith("for "):
-        names, _, rest = line.removeprefix("for ").partition(" in ")
-        line = f"for ({names}) in {rest}"
     lines: list[str] = []
     indent = " " * (len(line) - len(line.lstrip()) + 4 * (2 if line.endswith(":") else 1))
     places = list(_breaks(line))

@@ -140,6 +140,7 @@ class _Names:
         self.slots = slots_of(program)
         self.calls = [*self.plan.setup, *self.plan.calls]
         self.users = self._users()
+        self.following = dict(zip(self.plan.calls, self.plan.calls[1:]))  # which call comes next
         self.outputs, self.places = self._outputs()
         self.back = calls_back(self.calls)
         self.gradients = self._gradients()
@@ -417,15 +418,16 @@ class _Names:
             self.wishes[value] = f"{self.wishes.get(home.value, 'place')}_T"
 
     def _is_step(self, value: Value, call: Call) -> bool:
-        """Whether it is used only once: a number for another number of the same rule, an array to be reshaped."""
+        """Whether it is used only once: a number by the very next call of its rule, an array to be reshaped."""
         users = self.users.get(value, [])
-        if len(users) != 1 or value in self.kept or len(users[0].results) != 1:
+        if call not in self.following or len(users) != 1 or value in self.kept or len(users[0].results) != 1:
             return False
         following = users[0]
         if value.is_array:
             return following.function == ".reshape" and following.origin.op is call.origin.op
         same_rule = following.origin.op is call.origin.op and following.origin.backward == call.origin.backward
-        return same_rule and call.origin.op is not None and not following.result.is_array
+        at_once = self.following[call] is following  # else another number of that name may be made in between
+        return same_rule and at_once and call.origin.op is not None and not following.result.is_array
 
     # ------------------------------------------------------------------ names that nobody else has
 

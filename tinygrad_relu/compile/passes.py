@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .plan import Block, Buffer, Place, Plan, Saving, is_elementwise, key_of, replaced_in, takes_out
+from .plan import Buffer, Place, Plan, Saving, is_elementwise, key_of, replaced_in, takes_out
 from .tape import Call, Memory, Value, values_in
 from .updates import updates
 
@@ -270,76 +270,12 @@ def inplace(plan: Plan) -> None:
                 break
 
 
-def blocks(plan: Plan) -> None:
-    """What is done to long vectors is done piece by piece, so that each is in the cache when the next call wants it."""
-    start = 0
-    while start < len(plan.calls):
-        length = _length(plan, plan.calls[start])
-        stop = start
-        while stop < len(plan.calls) and length and _length(plan, plan.calls[stop]) == length:
-            stop += 1
-        if any(start < d.after < stop for d in plan.decisions):
-            stop = start
-        if stop - start >= 2 and not _overlaps_itself(plan.calls[start:stop]):
-            plan.blocks.append(Block(start, stop, length, _storages(plan, start, stop)))
-        start = max(stop, start + 1)
-
-
-_PIECE = 65536
-_SAFE = {"add", "subtract", "multiply", "divide", "sqrt", "square", "negative", "absolute", "maximum", "minimum"}
-
-
-def _length(plan: Plan, call: Call) -> int:
-    """How long the vectors are that the call goes over element by element; 0 if it is not such a call."""
-    values = [*call.reads, call.out if call.out is not None else call.result]
-    arrays = [v for v in values if v is not None and v.is_array and v.array.ndim]
-    simple = call.function.removeprefix("np.") in _SAFE and not call.options and not call.errors and arrays
-    if not simple or any(v.array.ndim != 1 or not v.is_contiguous or not _lies_still(plan, v) for v in arrays):
-        return 0
-    lengths = {v.array.shape[0] for v in arrays}
-    return max(lengths) if len(lengths) == 1 and max(lengths) >= 2 * _PIECE else 0
-
-
-def _overlaps_itself(calls: list[Call]) -> bool:
-    """Whether memory that is written into is also read at another offset, which then must not be cut."""
-    written = {call.out.memory for call in calls if call.out is not None}
-    starts: dict[Memory, set[int]] = {}
-    for call in calls:
-        for value in (*call.reads, *((call.out,) if call.out is not None else ())):
-            if value.memory in written:
-                starts.setdefault(value.memory, set()).add(value.array.__array_interface__["data"][0])
-    return any(len(each) > 1 for each in starts.values())
-
-
-def _lies_still(plan: Plan, value: Value) -> bool:
-    """Whether it lies in the same place in each call, so that it can be cut into pieces once."""
-    if value.memory in plan.homes:
-        return plan.is_fresh(value)
-    return value.source is not None and value.source.fixed and value.kind in ("state", "constant")
-
-
-def _storages(plan: Plan, start: int, stop: int) -> list[Any]:
-    """What lies where in these calls; a buffer that only they use needs no more room than a piece."""
-    uses = plan.uses()
-    found: dict[Any, None] = {}
-    for call in plan.calls[start:stop]:
-        for value in call.touched:
-            if value.is_array and value.array.ndim:
-                found[plan.homes.get(value.memory, value)] = None
-    for buffer in [each for each in found if isinstance(each, Buffer)]:
-        places = [i for memory, home in plan.homes.items() if home is buffer for i in uses[memory]]
-        if start <= min(places) and max(places) < stop:
-            buffer.piece = _PIECE
-            buffer.nbytes = _PIECE * buffer.layout[1].itemsize
-    return list(found)
-
-
 def reuse(plan: Plan) -> None:
     """Buffers that are not needed at the same time share their memory."""
     uses = plan.uses()
     spans: dict[Buffer, tuple[int, int]] = {}
     for memory, home in plan.homes.items():
-        if isinstance(home, Buffer) and not home.piece:
+        if isinstance(home, Buffer):
             first, last = spans.get(home, (len(plan.calls), -1))
             spans[home] = min(first, *uses[memory]), max(last, *uses[memory])
     free: list[tuple[int, Buffer]] = []
@@ -414,7 +350,7 @@ def _replace(call: Call, same: dict[Value, Value]) -> None:
 
 
 _IN_ORDER = (
-    constants, common, copies, updates, masks, numbers, destinations, dead, views, buffers, inplace, blocks, reuse,
+    constants, common, copies, updates, masks, numbers, destinations, dead, views, buffers, inplace, reuse,
 )  # fmt: skip
 PASSES: dict[str, Callable[[Plan], None]] = {each.__name__: each for each in _IN_ORDER}
 

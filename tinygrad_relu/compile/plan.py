@@ -12,7 +12,6 @@ from .number import Expression
 from .tape import Call, Decision, Memory, Tape, Value, values_in
 
 __all__ = [
-    "Block",
     "Buffer",
     "Place",
     "Plan",
@@ -32,7 +31,6 @@ class Buffer:
     nbytes: int
     layout: tuple[Any, ...]
     first: Any = None  # the Value that it was made for
-    piece: int = 0  # how many elements it has, if it only holds a piece of a vector
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,6 @@ class Place:
 
     value: Value
     transposed: bool = False
-
-
-@dataclass(eq=False)
-class Block:
-    """Calls, one behind the other, that go over long vectors piece by piece, so that the pieces stay in the cache."""
-
-    start: int
-    stop: int
-    length: int  # of a vector
-    storages: list[Any]  # the Values and Buffers that are cut into pieces
 
 
 @dataclass
@@ -78,7 +66,6 @@ class Plan:
     kept: list[Value]  # what is returned, or left in an attribute
     setup: list[Call] = field(default_factory=list)
     homes: dict[Memory, Any] = field(default_factory=dict)
-    blocks: list[Block] = field(default_factory=list)
     numbers: list[Value] = field(default_factory=list)  # Python numbers that have been made arrays
     parts: list[Value] = field(default_factory=list)  # of vectors that stand for them: they must stay there
     replaced: dict[Value, Value] = field(default_factory=dict)  # what another value is in the place of
@@ -291,7 +278,7 @@ def takes_out(call: Call) -> bool:
     if call.function in (".astype", ".copy", "np.copy", "rng.random", "rng.standard_normal"):
         return not call.function.startswith("rng.") or (len(call.arguments) == 2 and not call.options)
     if call.function in ("np.dot", "np.concatenate", "np.stack"):
-        return value.is_contiguous
+        return value.is_contiguous and "dtype" not in call.options  # NumPy takes either dtype= or out=
     name = call.function.removeprefix("np.").removesuffix(".reduce")
     ufunc = getattr(np, name, None)
     return isinstance(ufunc, np.ufunc) and ufunc.nout == 1

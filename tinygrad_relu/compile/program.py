@@ -23,7 +23,7 @@ from ..tensor import Tensor
 from .number import spelled
 from .passes import improve
 from .plan import Place, Plan, address_of, replaced_in
-from .recording import Leaf, Recording
+from .recording import Leaf, Recording, same_structure
 from .spelling import Speller, in_silence
 from .tape import Call, Memory, Value, values_in
 from .updates import can_move, same_order
@@ -81,6 +81,9 @@ class Program:
         self.varying = [v for v in self.used if not v.source.fixed]
         self.asked = [v for v in self._decided() if v not in self.used]
         self.results = self._results()
+        named = (*watch.optimizers(), *recording.optimizers)
+        self.optimizers = list({id(optimizer): optimizer for optimizer in named}.values())
+        self.flats = [(optimizer, [list(flats) for flats in optimizer._flats]) for optimizer in recording.optimizers]
         parameters = ", ".join(self._short(v) for v in self.varying)
         text = [f"def program({parameters}):", *(f"    {line}" for line in body)]
         text.append(f"    return {', '.join(self.results) or 'None'}" + ("," if len(self.results) == 1 else ""))
@@ -204,8 +207,6 @@ class Program:
 
     def rebind(self) -> bool:
         """Look them up again, after somebody has put others in their place; whether the program still fits."""
-        if not self.is_alive():
-            return False
         for _, flat in self.recording.steps:
             if any(p._data.dtype != values.dtype for p, values, _ in flat._places):
                 return False
@@ -239,11 +240,11 @@ class Program:
 
     def is_alive(self) -> bool:
         """Whether it could be the program for a call again: its optimizers still work on the same vectors."""
-        return all(any(flat in flats for flats in optimizer._flats) for optimizer, flat in self.recording.steps)
+        return all(optimizer._flats == flats for optimizer, flats in self.flats)
 
     def misfit(self, structure: Any, leaves: list[Any]) -> str:
         """Why the program is not for these arguments."""
-        if structure != self.structure:
+        if not same_structure(structure, self.structure):
             return "there are other arguments"
         for name, mine, given in zip(self.names, self._leaves, leaves):
             if _described(_without_data(given)) != _described(mine):
@@ -368,14 +369,12 @@ class _EntryWriter:
         record = "not now.record" if now.record else "now.record"
         self._miss_if(f"{record} or get_default_dtype() is not {self._named(get_default_dtype())}")
         self._check_names()
+        self._check_optimizers()
         moved = []
         for value in self.program.fixed:
             owner, key = value.source.owner, value.source.key
             if key == "data":
                 moved.append(f"{self._named(owner)}._data is not {self._named(value.source.fetch())}")
-        for optimizer in self.program.recording.optimizers:
-            flats = [list(flats) for flats in optimizer._flats]
-            moved.append(f"{self._named(optimizer)}._flats != {self._named(flats)}")
         if moved:
             self.lines.append(f"if {' or '.join(moved)}:")
             self.lines.append("    if not program.rebind(): return MISS")
@@ -390,6 +389,19 @@ class _EntryWriter:
                 self._miss_if(f"{self._named(source.owner)}._slot is not {self._named(slot)}")
         for tensor, was_none in self.program.recording.grads:
             self._miss_if(f"{self._named(tensor)}._grad is {'not ' if was_none else ''}None")
+
+    def _check_optimizers(self) -> None:
+        """Whether they have the same groups of the same parameters, in the same vectors."""
+        for optimizer, flats in self.program.flats:
+            self._miss_if(f"{self._named(optimizer)}._flats != {self._named(flats)}")
+        for optimizer in self.program.optimizers:
+            self._miss_if(self._are_others(f"{self._named(optimizer)}.param_groups", optimizer.param_groups))
+            for group in optimizer.param_groups:
+                self._miss_if(self._are_others(f"{self._named(group)}['params']", group["params"]))
+
+    def _are_others(self, text: str, things: list[Any]) -> str:
+        """The condition that a list holds other objects."""
+        return f"[*map(id, {text})] != {self._named([id(each) for each in things])}"
 
     def _check_names(self) -> None:
         """Whether the names in the function's code stand for the same; looked at closely only where they may not."""
@@ -498,7 +510,10 @@ class _EntryWriter:
         if isinstance(structure, dict):
             return "{" + ", ".join(f"{self._key(k)}: {self._structured(v, texts)}" for k, v in structure.items()) + "}"
         inside = ", ".join(self._structured(each, texts) for each in structure)
-        return f"[{inside}]" if isinstance(structure, list) else f"({inside}{',' if len(structure) == 1 else ''})"
+        if isinstance(structure, list):
+            return f"[{inside}]"
+        text = f"({inside}{',' if len(structure) == 1 else ''})"
+        return f"{self._named(structure._make)}({text})" if hasattr(structure, "_fields") else text
 
     def _key(self, key: Any) -> str:
         return self._named(key)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import random
 from ..mode import mode
 from ..tensor import Tensor
 from .asker import Asker, CannotCompile
@@ -24,7 +25,7 @@ from .gradients import Gradients
 from .number import Number
 from .optimizers import Optimizers
 from .tape import Source, Tape, Value
-from .traced import Traced
+from .traced import Traced, rebuilt
 from .undo import Undo
 from .values import value_of
 
@@ -45,6 +46,7 @@ class Recorder:
         self._calls = CallRecorder(self.tape, self._asker, self._undo)
         self._gradients = Gradients(self._calls, self._undo)
         self._optimizers = Optimizers(self._calls, self._gradients, self._undo)
+        self._chance: Any = None  # the generator of random numbers of whoever calls the function
         self._generator: RecordedGenerator | None = None
         self._named: list[tuple[Any, Traced]] = []  # names in the user's program where Traced arrays stand
         self._assigned: dict[int, tuple[Tensor, Traced]] = {}  # Tensors that were given another array, and their own
@@ -62,6 +64,7 @@ class Recorder:
     def run(self, function: Callable[..., Any], args: Any, kwargs: Any, profile: Any = None) -> Any:
         """What the function returns, with Traced arrays in it; ``profile`` is told of each call that Python makes."""
         now = mode.now
+        self._chance = random.generator()
         self._asker.begin(function)
         now.recorder = self
         # A trace is told of Python's calls only, a profile of C's too, which takes longer; a debugger needs the first.
@@ -110,8 +113,7 @@ class Recorder:
             return self._calls.outside(value)
         if not isinstance(value, tuple):
             return value
-        items = [self._standing_in(item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        return rebuilt(value, [self._standing_in(item) for item in value])
 
     # ------------------------------------------------------------------ after it: what has become of the state
 
@@ -253,7 +255,12 @@ class Recorder:
         self.unsettled |= self._optimizers.moved
 
     def generator(self, real: Any) -> Any:
-        """What stands in for the package's generator of random numbers."""
+        """What stands in for the package's generator of random numbers, which must be the one of the caller."""
+        if real is not self._chance:
+            raise self.refusal(
+                "random numbers come from a generator of its own (tg.random.seeded)",
+                "put the with block around the call of the function",
+            )
         if self._generator is None:
             state = real.bit_generator.state
             self._undo.later(lambda: setattr(real.bit_generator, "state", state))

@@ -18,7 +18,7 @@ from .number import Expression, Number
 from .origins import line_of
 from .recorder import CannotCompile, Recorder
 from .tape import Call, Memory, Source, Tape, Value
-from .traced import Traced
+from .traced import Traced, rebuilt
 from .updates import lay
 from .watch import Watch
 
@@ -58,10 +58,8 @@ class Recording:
 
 def flatten(thing: Any, leaves: list[Any]) -> Any:
     """The structure of nested tuples, lists and dicts with a Leaf for each thing inside, which is added to leaves."""
-    if type(thing) in (tuple, list):
-        return type(thing)(flatten(item, leaves) for item in thing)
-    if isinstance(thing, tuple) and hasattr(thing, "_fields"):
-        return type(thing)(*(flatten(item, leaves) for item in thing))
+    if type(thing) in (tuple, list) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
+        return rebuilt(thing, [flatten(item, leaves) for item in thing])
     if type(thing) is dict:
         return {name: flatten(item, leaves) for name, item in thing.items()}
     leaves.append(thing)
@@ -74,8 +72,39 @@ def unflatten(structure: Any, leaves: list[Any]) -> Any:
         return leaves[structure.index]
     if isinstance(structure, dict):
         return {name: unflatten(item, leaves) for name, item in structure.items()}
-    items = [unflatten(item, leaves) for item in structure]
-    return type(structure)(*items) if hasattr(structure, "_fields") else type(structure)(items)
+    return rebuilt(structure, [unflatten(item, leaves) for item in structure])
+
+
+def plain_array(leaf: Any) -> Any:
+    """An array of another make, such as pandas', as a plain one by place; all else as it is.
+
+    Raises TypeError for a mask that hides something, and for Python objects.
+    """
+    if isinstance(leaf, (Tensor, np.generic)) or not hasattr(type(leaf), "__array__"):
+        return leaf
+    if isinstance(leaf, np.ma.MaskedArray) and np.ma.is_masked(leaf):
+        raise TypeError(
+            "compile: an argument is a masked array that hides some of its elements; give a plain array, with "
+            ".filled(number) in their places, or .compressed() without them."
+        )
+    array = np.asarray(leaf)
+    if array.dtype == object:
+        raise TypeError(
+            f"compile: an argument is a {type(leaf).__name__} of Python objects; give numbers, such as "
+            "np.asarray(x, dtype=float), or choose the columns of numbers."
+        )
+    return array
+
+
+def same_structure(a: Any, b: Any) -> bool:
+    """Whether two structures are of the same kinds, which ``==`` does not ask: a named tuple equals a plain one."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Leaf):
+        return a == b
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_structure(a[name], b[name]) for name in a)
+    return len(a) == len(b) and all(map(same_structure, a, b))
 
 
 def record(
@@ -199,11 +228,8 @@ def _stand_in(recorder: Recorder, place: int, leaf: Any, name: str) -> Any:
                 "Keep what is learned outside of the arguments, as parameters are."
             )
         return Tensor._from_array(recorder.traced(recorder.argument(np.asarray(leaf._data), place, name)))
-    if isinstance(leaf, np.ndarray) and type(leaf) is not np.ndarray:
-        raise CannotCompile(f"compile: {name} is a {type(leaf).__name__}; give a plain array, np.asarray({name}).")
     if isinstance(leaf, (np.ndarray, np.generic)):
-        array = np.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf
-        return recorder.traced(recorder.argument(array, place, name))
+        return recorder.traced(recorder.argument(leaf, place, name))
     if type(leaf) is float:
         return recorder.number(Source(None, ("argument", place), lambda: leaf, False, name), leaf)
     return leaf

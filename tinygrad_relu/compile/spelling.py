@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from .number import spelled
-from .plan import Block, Buffer, Place, Plan
+from .plan import Buffer, Place, Plan
 from .tape import Call, Decision, Value, values_in
 
 __all__ = ["Speller", "in_silence", "literal", "zeros"]
-
-_PIECE = 65536
 
 _OPERATORS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "equal": "==", "not_equal": "!=",
@@ -28,7 +26,6 @@ class Speller:
         self.plan = plan
         self.for_reading = for_reading  # then numbers stand as numbers where they are used
         self.name_of = name_of
-        self.pieces: dict[Any, str] = {}  # how a buffer is called that holds a piece of a vector
         self.once: set[Value] = set()  # the values that are there before the first call
         self.once.update(v for v in plan.inputs if v.kind in ("state", "constant") and v.source and v.source.fixed)
         self.once.update(plan.numbers)
@@ -50,48 +47,7 @@ class Speller:
             if self._is_fixed_view(call):
                 lines += self.call(call)
                 self.once.update(call.results)
-        for i, block in enumerate(self.plan.blocks):
-            lines += self._pieces(block, i)
         return lines
-
-    def _pieces(self, block: Block, number: int) -> list[str]:
-        """The vectors of a block cut into pieces: a list of tuples."""
-        names = [self._name_of_storage(each) for each in block.storages]
-        size = max((each.piece for each in block.storages if isinstance(each, Buffer)), default=0) or _PIECE
-        cut = [
-            f"{name}[: {block.length} - i]" if isinstance(each, Buffer) and each.piece else f"{name}[i : i + {size}]"
-            for name, each in zip(names, block.storages)
-        ]
-        return [
-            f"pieces{number + 1} = [",
-            f"    ({', '.join(cut)})",
-            f"    for i in range(0, {block.length}, {size})",
-            "]",
-        ]
-
-    def _name_of_storage(self, storage: Any) -> str:
-        """How the values in a block are called that lie there."""
-        if isinstance(storage, Value):
-            return self.name_of(storage)
-        if isinstance(storage, Place):
-            return self.name_of(storage.value)
-        return self.pieces.get(storage) or self.name_of(storage.first)
-
-    def _block(self, block: Block, number: int) -> list[str]:
-        """The loop over the pieces."""
-        storages = self.plan.homes
-        whole = self.name_of
-
-        pieces = {each: f"{self._name_of_storage(each)}_piece" for each in block.storages}
-
-        def name_of_piece(value: Value) -> str:
-            return pieces.get(storages.get(value.memory, value)) or whole(value)
-
-        names = ", ".join(pieces.values())
-        self.name_of = name_of_piece
-        lines = [line for call in self.plan.calls[block.start : block.stop] for line in self.call(call)]
-        self.name_of = whole
-        return [f"for {names} in pieces{number + 1}:", *(f"    {line}" for line in lines)]
 
     def _is_fixed_view(self, call: Call) -> bool:
         return call.is_view and "views" not in self.plan.without and all(v in self.once for v in call.reads)
@@ -111,10 +67,6 @@ class Speller:
             self.once.add(value)
             if isinstance(home, Place):
                 lines.append(f"{name} = {self.name_of(home.value)}{'.T' if home.transposed else ''}")
-            elif home.piece:
-                lines += [] if home in there else [f"{name} = np.empty({home.piece}, {_dtype(home.layout[1])})"]
-                self.pieces.setdefault(home, name)
-                there[home] = name
             elif (home, value.layout) in there:
                 lines.append(f"{name} = {there[home, value.layout]}")
             elif len(layouts[home]) == 1:
@@ -134,8 +86,6 @@ class Speller:
         found: list[tuple[Call | Decision, list[str]]] = []
         decisions = sorted(self.plan.decisions, key=lambda each: each.after)
         made: set[str] = set()
-        starts = {block.start: number for number, block in enumerate(self.plan.blocks)}
-        inside = {i for block in self.plan.blocks for i in range(block.start, block.stop)}
         for i, call in enumerate((*self.plan.calls, None)):
             while decisions and decisions[0].after <= i:
                 decision = decisions.pop(0)
@@ -143,9 +93,7 @@ class Speller:
                 if not self.at_start(decision) and text not in made:
                     made.add(text)
                     found.append((decision, self.decision(decision)))
-            if i in starts and call is not None:
-                found.append((call, self._block(self.plan.blocks[starts[i]], starts[i])))
-            elif i not in inside and call is not None and not (call.is_view and call.result in self.once):
+            if call is not None and not (call.is_view and call.result in self.once):
                 found.append((call, self.call(call)))
         return found
 

@@ -1,7 +1,7 @@
 """Standins: what a Tensor is while its function is being recorded.
 
 Its class is exchanged for one that tells the recorder when its array or its gradient is looked at or set. So the core
-does not know of recording.
+does not know of recording. Other threads read plain arrays meanwhile.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from ..mode import mode
 from ..tensor import Tensor
+from .traced import Traced, plain
 
 __all__ = ["recorded_class"]
 
@@ -21,12 +22,21 @@ class _Recorded:
     """What a Tensor does in another way while it holds a Traced array."""
 
     __slots__ = ()
-    _data: Any
     _grad: Any
 
     @property
+    def _data(self) -> Any:
+        """The Traced array; for another thread the plain one that it stands for."""
+        held = _slot.__get__(self)
+        return held.array if isinstance(held, Traced) and held.recorder.is_bystander(held) else held
+
+    @_data.setter
+    def _data(self, value: Any) -> None:
+        _slot.__set__(self, value)
+
+    @property
     def data(self) -> Any:
-        """The Traced array."""
+        """The same."""
         return self._data
 
     @data.setter
@@ -35,7 +45,10 @@ class _Recorded:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient, of which the recorder now knows that it matters what it was."""
+        """The gradient, of which the recorder now knows that it matters what it was; for another thread a copy."""
+        if mode.now.recorder is None:
+            grad = plain(self._grad._data if isinstance(self._grad, Tensor) else self._grad)
+            return None if grad is None else Tensor._from_array(np.copy(grad))
         _recorder().hold(self)
         if self._grad is not None and not isinstance(self._grad, Tensor):
             self._grad = Tensor._from_array(np.copy(self._grad))  # as Parameter.grad does: the place is written again
@@ -52,6 +65,9 @@ class _Recorded:
             super()._add_to_grad(grad)  # type: ignore[misc]
         else:
             _recorder().add_to_grad(self, grad)
+
+
+_slot: Any = vars(Tensor)["_data"]  # where a Tensor keeps its array
 
 
 @cache

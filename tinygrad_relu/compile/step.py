@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import os
+import pickle
+import sys
 import threading
+import types
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -14,13 +18,14 @@ import numpy as np
 from ..mode import mode
 from ..nn.module import Module
 from ..tensor import Tensor
+from .lines import counted
 from .passes import PASSES
 from .program import MISS, Differs, Program
 from .recorder import CannotCompile
-from .recording import Leaf, flatten, record
+from .recording import Leaf, flatten, plain_array, record, same_structure
 from .report import Report
 from .state import State, same_bits
-from .watch import Watch
+from .watch import COMPILED_METHODS, Watch
 
 __all__ = ["CompiledFunction"]
 
@@ -52,13 +57,55 @@ class CompiledFunction:
             raise ValueError(
                 f"compile: check=N runs every N-th call both ways, for N of 0 (never) or more, got {check!r}"
             )
-        self.function = function
+        self.function: Callable[..., Any] = function.function if isinstance(function, CompiledFunction) else function
         self.check = check
         self.without = tuple(without)
         self.programs: list[Program] = []
         self.calls = 0
         self._newest_plain: Program | None = None  # the newest, if it takes its arguments by place and as they are
         functools.update_wrapper(self, function, updated=())
+
+    # ------------------------------------------------------------------ methods, copies and pickles
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method of a class: each object has programs of its own, those without a ``__dict__`` share theirs."""
+        bind = getattr(type(self.function), "__get__", None)
+        if instance is None or bind is None:
+            return self
+        bound = bind(self.function, instance, owner)
+        if mode.now.recorder is not None or bound is self.function:
+            return bound
+        attributes = getattr(instance, "__dict__", None)
+        if not isinstance(attributes, dict):
+            return types.MethodType(self, instance)
+        methods = attributes.get(COMPILED_METHODS)
+        if methods is None or methods.owner is not instance:  # a shallow copy has those of the original
+            methods = attributes[COMPILED_METHODS] = _Methods(instance)
+        if self not in methods:
+            methods[self] = CompiledFunction(bound, self.check, self.without)
+        return methods[self]
+
+    def __copy__(self) -> CompiledFunction:
+        return CompiledFunction(self.function, self.check, self.without)
+
+    def __deepcopy__(self, memo: Any) -> CompiledFunction:
+        return CompiledFunction(copy.deepcopy(self.function, memo), self.check, self.without)
+
+    def __reduce__(self) -> Any:
+        """For pickle: without the programs, and a function by its name, which may stand for what is compiled."""
+        function = self.function
+        if isinstance(function, types.FunctionType):
+            found = _found_by_name(function)
+            if found is self:
+                return function.__qualname__
+            if found is not function:
+                raise pickle.PicklingError(
+                    "compile: pickle finds functions by their names, and "
+                    f"{function.__module__}.{function.__qualname__} is not this one; define it at the top of a module."
+                )
+        return CompiledFunction, (function, self.check, self.without)
+
+    # ------------------------------------------------------------------ the call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         now = mode.now
@@ -71,15 +118,20 @@ class CompiledFunction:
                 result = self._run(newest, args, args, kwargs)
                 if result is not MISS:
                     return result
-            leaves: list[Any] = []
-            structure = flatten((args, kwargs), leaves)
+            structure, leaves = self._taken_apart(args, kwargs)
             for program in self.programs:
-                if program.structure == structure:
+                if same_structure(program.structure, structure):
                     result = self._run(program, leaves, args, kwargs)
                     if result is not MISS:
                         self._newest_plain = program if program.takes >= 0 else None
                         return result
             return self._record(structure, leaves)
+
+    def _taken_apart(self, args: Any, kwargs: Any) -> tuple[Any, list[Any]]:
+        """The structure of the arguments and what is in it, arrays of other makes as plain ones."""
+        leaves: list[Any] = []
+        structure = flatten((args, kwargs), leaves)
+        return structure, [plain_array(leaf) for leaf in leaves]
 
     def _run(self, program: Program, leaves: Any, args: Any, kwargs: Any) -> Any:
         """What the program gives, or MISS; what the function itself gives if the program finds that it must differ."""
@@ -129,8 +181,7 @@ class CompiledFunction:
         >>> len(half.signatures)
         1
         """
-        leaves: list[Any] = []
-        structure = flatten((args, kwargs), leaves)
+        structure, leaves = self._taken_apart(args, kwargs)
         with _turn:
             self._record(structure, leaves, keep=False)
 
@@ -187,13 +238,31 @@ class CompiledFunction:
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return f"<compiled {name}: {len(self.programs)} programs>"
+        return f"<compiled {name}: {counted(len(self.programs), 'program')}>"
+
+
+class _Methods(dict):
+    """The compiled methods of one object, its ``owner``; deep copies and pickles of it are recorded anew."""
+
+    def __init__(self, owner: Any = None):
+        self.owner = owner
+
+    def __reduce__(self) -> Any:
+        return _Methods, ()
+
+
+def _found_by_name(function: types.FunctionType) -> Any:
+    """What stands where pickle looks for the function."""
+    found: Any = sys.modules.get(function.__module__)
+    for name in function.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found
 
 
 def _difference(result: Any, eager: Any) -> str:
     mine: list[Any] = []
     theirs: list[Any] = []
-    if flatten(result, mine) != flatten(eager, theirs):
+    if not same_structure(flatten(result, mine), flatten(eager, theirs)):
         return "the structure of the result"
     for i, (a, b) in enumerate(zip(mine, theirs)):
         alike = same_bits(a, b) if isinstance(a, (Tensor, np.ndarray, np.generic)) else a == b

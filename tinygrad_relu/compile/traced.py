@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .calls import CallRecorder
     from .tape import Value
 
-__all__ = ["Traced", "plain"]
+__all__ = ["Traced", "plain", "rebuilt", "traced_in"]
 
 # Who wants to know whether an array is a Traced one: this package, NumPy, and functools for them.
 _KNOWS_IT = (
@@ -56,11 +56,15 @@ class Traced(NDArrayOperatorsMixin):
         return self.recorder.array_function(function, args, options)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if self.recorder.is_bystander(self):
+            return np.array(self.array, dtype=dtype)
         raise self.recorder.refusal("a plain NumPy array is wanted", "call a NumPy function such as np.copy instead")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"an array that is being recorded has no attribute {name!r}")
+        if self.recorder.is_bystander(self):
+            return getattr(self.array, name)
         raise self.recorder.refusal(f".{name} of an array is wanted", "use a function of NumPy that gives a new array")
 
     # ------------------------------------------------------------------ what does not depend on the data
@@ -154,10 +158,14 @@ class Traced(NDArrayOperatorsMixin):
 
     def tolist(self) -> Any:
         """Refused: Python numbers would be frozen."""
+        if self.recorder.is_bystander(self):
+            return self.array.tolist()
         raise self.recorder.refusal("Python numbers are wanted (.tolist())", "return the array, and ask outside")
 
     def tobytes(self, *_: Any) -> Any:
         """Refused: bytes would be frozen."""
+        if self.recorder.is_bystander(self):
+            return self.array.tobytes()
         raise self.recorder.refusal("bytes are wanted (.tobytes())", "return the array, and ask outside")
 
     def __format__(self, spec: str) -> str:
@@ -220,12 +228,28 @@ for _name in (
     setattr(Traced, _name, _method(_name))
 
 
+def rebuilt(thing: Any, items: Iterable[Any]) -> Any:
+    """A tuple or list of the same kind, such as a named tuple, of other items."""
+    return thing._make(items) if hasattr(thing, "_fields") else type(thing)(items)
+
+
+def traced_in(thing: Any) -> Iterator[Traced]:
+    """The Traced arrays in nested tuples, lists, dicts and slices."""
+    if isinstance(thing, Traced):
+        yield thing
+    elif isinstance(thing, slice):
+        yield from traced_in((thing.start, thing.stop, thing.step))
+    elif isinstance(thing, (tuple, list, dict)):
+        for item in thing.values() if isinstance(thing, dict) else thing:
+            yield from traced_in(item)
+
+
 def plain(thing: Any) -> Any:
     """The same with plain arrays and numbers in the place of recorded ones."""
     if isinstance(thing, Traced):
         return thing.array
     if isinstance(thing, (tuple, list)):
-        return type(thing)(plain(item) for item in thing)
+        return rebuilt(thing, [plain(item) for item in thing])
     if isinstance(thing, dict):
         return {name: plain(item) for name, item in thing.items()}
     if isinstance(thing, slice):

@@ -35,7 +35,7 @@ class Undo:
     def put_back_in(self, owners: Iterable[Any]) -> None:
         """The attributes of these objects as they were."""
         chosen = {id(owner) for owner in owners}
-        for owner, attribute, before in self._swapped:
+        for owner, attribute, before in reversed(self._swapped):
             if id(owner) in chosen:
                 setattr(owner, attribute, before)
         self._swapped = [each for each in self._swapped if id(each[0]) not in chosen]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["UserCode", "file_of", "is_installed", "is_ours", "nested"]
+__all__ = ["UserCode", "file_of", "globals_in", "imports_in", "is_installed", "is_ours", "nested"]
 
 _INLINE = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>", "<module>")  # a part of the code around it
 
@@ -88,6 +88,21 @@ def nested(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from nested(constant)
+
+
+def globals_in(code: types.CodeType) -> set[str]:
+    """The global names that the code loads or sets, with all that is defined in it; attributes go by other names."""
+    return {each.argval for each in _instructions(code) if "GLOBAL" in each.opname or each.opname == "LOAD_NAME"}
+
+
+def imports_in(code: types.CodeType, package: str) -> set[str]:
+    """The modules that the code imports, where it stands in this package ("" outside of all)."""
+    names = {each.argval for each in _instructions(code) if each.opname == "IMPORT_NAME"}
+    return {*names, *(f"{package}.{name}".strip(".") for name in names)}
+
+
+def _instructions(code: types.CodeType) -> Iterator[dis.Instruction]:
+    return (each for part in nested(code) for each in dis.get_instructions(part))
 
 
 def _line(instruction: dis.Instruction) -> int | None:

@@ -7,6 +7,7 @@ stands in the code; Tensors, modules, optimizers and generators of random number
 from __future__ import annotations
 
 import collections
+import sys
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +19,7 @@ from ..optim.lr_scheduler import LRScheduler
 from ..optim.optimizer import Optimizer
 from ..tensor import Tensor
 from .chance import GENERATORS
-from .user_code import file_of, is_installed, is_ours, nested
+from .user_code import file_of, globals_in, imports_in, is_installed, is_ours, nested
 from .watched import (
     MISSING,
     PLAIN,
@@ -38,6 +39,8 @@ __all__ = ["Walk"]
 _LIVE = (Module, Optimizer, LRScheduler, Tensor, np.ndarray, *GENERATORS)
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 _PACKAGE = __name__.partition(".")[0]
+# Code that names one of these may look a global up by its text.
+_BY_TEXT = {"globals", "vars", "eval", "exec", "sys", "import_module", "__globals__", "__dict__", "f_globals"}
 _DEPTH = 8
 _MOST_ITEMS = 1000
 
@@ -50,6 +53,7 @@ class Walk:
         self.tensors: dict[Tensor, None] = {}
         self.modules: dict[Module, bool] = {}  # and whether they were in training mode
         self.generators: dict[int, Any] = {}  # of random numbers, by their id
+        self.optimizers: dict[int, Optimizer] = {}  # by their id
         self.groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}  # options of optimizers, as they were
         self.schedulers: dict[int, tuple[Any, dict[str, Any]]] = {}  # and their attributes, as they were
         self._wanted: set[str] = set()  # the names in the code
@@ -104,6 +108,7 @@ class Walk:
                 self.modules.setdefault(module, module.training)
                 self._look_into_module(module)
         elif isinstance(value, Optimizer):
+            self.optimizers[id(value)] = value
             self.tensors.update(dict.fromkeys(p for group in value.param_groups for p in group["params"]))
             for group in value.param_groups:
                 self.groups.setdefault(id(group), (group, dict(group)))
@@ -157,12 +162,15 @@ class Walk:
             return
         self._seen.add(id(function))
         self.names.append(Name(f"{name}.__code__", Attribute(function), "__code__", function.__code__))
-        wanted = {each for code in nested(function.__code__) for each in code.co_names}
+        loaded, by_text = globals_in(function.__code__), not self._wanted.isdisjoint(_BY_TEXT)
         for key, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             self._add(key, cell, key, depth)
-        for key in sorted((wanted | self._wanted) & function.__globals__.keys()):
-            if key in wanted or isinstance(function.__globals__[key], PLAIN):
+        for key in sorted((loaded | self._wanted) & function.__globals__.keys()):
+            if key in loaded or (by_text and isinstance(function.__globals__[key], PLAIN)):
                 self._add(key, function.__globals__, key, depth)
+        package = function.__globals__.get("__package__") or ""
+        for key in sorted(imports_in(function.__code__, package) & sys.modules.keys()):
+            self._add(key, sys.modules, key, depth)
         self._add_all(name, vars(function), depth)
         for key in ("__defaults__", "__kwdefaults__"):
             if getattr(function, key):

@@ -20,7 +20,9 @@ from .user_code import UserCode
 from .walk import Walk
 from .watched import MISSING, PLAIN, Name, alike, arrays_in, has_array
 
-__all__ = ["Watch"]
+__all__ = ["COMPILED_METHODS", "Watch"]
+
+COMPILED_METHODS = "_compiled_methods"  # the attribute in which an object keeps those that have been called
 
 
 class Watch:
@@ -96,6 +98,10 @@ class Watch:
 
     # ------------------------------------------------------------------ what was found
 
+    def optimizers(self) -> list[Any]:
+        """The optimizers that the code names."""
+        return list(self._walk.optimizers.values())
+
     def groups(self) -> list[dict[str, Any]]:
         """The groups of parameters of the optimizers, with their options."""
         return [group for group, _ in self._walk.groups.values()]
@@ -160,7 +166,7 @@ class Watch:
 
 def _attributes(module: Module) -> dict[str, Any]:
     """The attributes of a module but for its mode and its buffers, which are looked up in each call."""
-    left_out = {"training", *module._persistent}
+    left_out = {"training", COMPILED_METHODS, *module._persistent}
     found = {name: value for name, value in vars(module).items() if name not in left_out}
     return {**found, "_forward_hooks": None, **{f"hook {key}": hook for key, hook in module._forward_hooks.items()}}
 
