@@ -6,6 +6,7 @@ The order is that of the program: each op knows when it was recorded. Nothing is
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from .graph import topological_order, unbroadcast
 from .nn.module import Module
 from .nn.parameter import Parameter
-from .source import Line, argument_names, assigned_name, line_at
+from .source import Line, argument_names, assigned_name, line_at, variables_now
 from .tensor import Tensor
 
 __all__ = ["ModuleCall", "Reading", "Step", "Value", "read"]
@@ -44,10 +45,15 @@ class Value:
     id: str
     kind: str  # parameter, input, constant, result or output
     array: np.ndarray
-    tensor: Tensor | None  # None for a constant
+    given: Any  # the tensor itself, or the constant as the program gave it
     name: str | None
     maker: Step | None = None
     uses: list[tuple[Step, int]] = field(default_factory=list)  # the op and the number of the argument
+
+    @property
+    def tensor(self) -> Tensor | None:
+        """The tensor; None for a constant."""
+        return self.given if isinstance(self.given, Tensor) else None
 
     @property
     def requires_grad(self) -> bool:
@@ -130,7 +136,8 @@ def read(t: Tensor, caller: str) -> Reading:
         steps.append(step)
     output = values.get(t) or _leaf(values, t)
     output.kind = "output" if output.maker else output.kind
-    _read_source(steps)
+    called = _read_source(steps)
+    _name_leaves(list(values.values()), called)
     return Reading(steps, list(values.values()), output)
 
 
@@ -158,7 +165,7 @@ def _argument(values: dict[Any, Value], argument: Any, array: Any) -> Value:
     if key in values and values[key].array.tobytes() != array.tobytes():  # but may have been filled anew in between
         key = object()
     if key not in values:
-        values[key] = Value(f"t{len(values)}", "constant", np.asarray(array), None, None)
+        values[key] = Value(f"t{len(values)}", "constant", np.asarray(array), argument, None)
     return values[key]
 
 
@@ -207,8 +214,12 @@ def _common(paths: Iterable[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
 # ---------------------------------------------------------------------- the program's text
 
 
-def _read_source(steps: list[Step]) -> None:
-    """Give each step its line, and each value without a name that of the variable it is assigned to or taken from."""
+def _read_source(steps: list[Step]) -> dict[Value, str]:
+    """Give each step its line, and each result without a name that of the variable it is assigned to.
+
+    Returned is what the lines call the values that no op has made.
+    """
+    called: dict[Value, str] = {}
     for step, following in zip(steps, [*steps[1:], None]):
         place = step.op.users_place()
         if place is None:
@@ -217,11 +228,15 @@ def _read_source(steps: list[Step]) -> None:
         if step.op.place is not None:
             function = (step.op.name, *step.op.aliases)
             step.result.name = step.result.name or assigned_name(place, function)
-            _name_leaves(step.arguments, argument_names(place, len(step.arguments), function))
+            given, names = step.arguments, argument_names(place, len(step.arguments), function)
         else:  # a built-in module was called, with its input, and its last op gives the value
             if following is None or not _in_one_call(step, following):
                 step.result.name = step.result.name or assigned_name(place)
-            _name_leaves([x for x in step.arguments if x.kind == "input"], argument_names(place, 1))
+            given, names = [x for x in step.arguments if x.kind == "input"], argument_names(place, 1)
+        for value, name in zip(given, names):
+            if name and not value.maker:
+                called.setdefault(value, name)
+    return called
 
 
 def _in_one_call(step: Step, following: Step) -> bool:
@@ -236,7 +251,22 @@ def _users_call(step: Step) -> Any:
     return call
 
 
-def _name_leaves(values: list[Value], names: list[str | None]) -> None:
-    for value, name in zip(values, names):
-        if value.maker is None and (value.array.ndim or value.requires_grad):
-            value.name = value.name or name
+def _name_leaves(values: list[Value], called: dict[Value, str]) -> None:
+    """Give what no op has made the name of the variable that holds it now, or else what the lines call it.
+
+    Not if they call something else so too: a name that may be wrong is worse than none.
+    """
+    unnamed = [v for v in values if not (v.maker or v.name) and (v.array.ndim or v.requires_grad) and _is_as_given(v)]
+    variables = variables_now()
+    for value in unnamed:
+        value.name = variables.get(id(value.given))
+    claims, taken = Counter(called.values()), {value.name for value in values}
+    for value in unnamed:
+        name = called.get(value)
+        if value.name is None and claims[name] == 1 and name not in taken:
+            value.name = name
+
+
+def _is_as_given(value: Value) -> bool:
+    """Whether a constant still holds the numbers that the op was given: an array may have been filled anew."""
+    return value.tensor is not None or np.array_equal(value.given, value.array, equal_nan=True)
