@@ -1,6 +1,8 @@
 """The record as it is read: the order of the program, names, lines, modules, and what flowed back."""
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -267,11 +269,21 @@ def test_without_retain_graph_nothing_is_kept():
     assert op.received is None and op.sent == ()
 
 
-def test_a_pass_that_is_recorded_itself_keeps_no_circle():
+def test_a_pass_that_is_recorded_itself_leaves_arrays_and_no_circle():
     x = Tensor([3.0], requires_grad=True)
-    y = (x * x).sum()
+    y = x * x
     tg.grad(y, x, create_graph=True)
-    assert y.op.received is None
+    op = y.op
+    assert op.sent[0] + op.sent[1] == 6 and op.received == 1
+    assert not any(isinstance(each, Tensor) for each in (op.received, *op.sent))
+    gone = weakref.ref(op)
+    gc.collect()
+    gc.disable()
+    try:
+        del y, op
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # ---------------------------------------------------------------------- refused
