@@ -1,5 +1,6 @@
 """The drawing: what each box and arrow says, what is folded, and which input is refused."""
 
+import html
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ from graphviz import Digraph
 
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, data, nn
+from tinygrad_relu.draw.mermaid import mermaid
 
 
 def boxes(drawing):
@@ -49,6 +51,59 @@ def test_a_gradient_that_is_zero_is_not_the_same_as_none():
     y = x.relu().sum()
     y.backward(retain_graph=True)
     assert box_called(tg.draw(y), "x").lines[-1] == "grad [0]"
+
+
+def test_a_gradient_of_an_earlier_backward_is_called_so_in_every_format():
+    w, x = nn.Parameter([2.0], name="w"), Tensor([3.0], name="x")
+    (w * x).sum().backward()
+    drawing = tg.draw(w * x)
+    assert box_called(drawing, "w").lines[-2:] == ["grad from an earlier backward()", "[3]"]
+    assert "grad from an earlier backward():\n[3.]" in box_called(drawing, "w").tooltip
+    assert [box.lines[-1] for box in drawing.picture.boxes if box.kind == "output"] == ["grad not computed"]
+    for text in (drawing.source, drawing.svg(), drawing._own_svg(), mermaid(drawing.picture)):
+        assert "grad from an earlier backward()" in html.unescape(text)
+    w.grad = None
+    assert box_called(tg.draw(w * x), "w").lines[-1] == "grad not computed"
+
+
+def test_a_gradient_that_more_than_this_backward_has_made_stands_beside_what_flowed_here():
+    w = Tensor([2.0], requires_grad=True, name="w")
+    (w * 3).sum().backward()
+    loss = (w * 5).sum()
+    loss.backward(retain_graph=True)
+    assert box_called(tg.draw(loss), "w").lines[-2:] == ["grad [8]", "last backward() [5]"]
+    w.grad = None
+    assert box_called(tg.draw(loss), "w").lines[-1] == "grad [5]"  # it did flow here, as the arrow says too
+    loss.backward(retain_graph=True)
+    w.grad *= 0.5  # as clipping does
+    assert box_called(tg.draw(loss), "w").lines[-2:] == ["grad [2.5]", "last backward() [5]"]
+
+
+def test_what_many_uses_add_up_to_is_the_gradient_though_rounding_differs():
+    rng = np.random.default_rng(0)
+    w = Tensor(rng.normal(size=50), requires_grad=True, name="w", dtype=np.float32)
+    loss = sum((w * rng.normal(size=50).astype(np.float32) * 10.0**k).sum() for k in range(-4, 4))
+    loss.backward(retain_graph=True)
+    assert [line.split()[0] for line in box_called(tg.draw(loss), "w").lines if "min" in line] == ["min", "grad"]
+
+
+def test_a_pass_that_is_recorded_itself_is_shown_and_no_earlier_one():
+    x = Tensor([3.0], requires_grad=True, name="x")
+    y = (x * x).sum()
+    y.backward(create_graph=True)
+    assert box_called(tg.draw(y), "x").lines[-1] == "grad [6]"
+    assert [arrow.gradient for arrow in arrows_into(tg.draw(y), "multiply")] == ["|g| 3", "|g| 3"]
+
+
+def test_a_folded_box_tells_gradients_of_an_earlier_backward_apart():
+    model, X = nn.MLP(2, [4], 2), np.ones((3, 2))
+    loss = model(X).sum()
+    loss.backward(retain_graph=True)
+    (fold,) = [box for box in tg.draw(loss, depth=0).picture.boxes if box.kind == "fold"]
+    assert re.search(r"\ntheir \|g\| \S+ … \S+$", "\n".join(fold.lines), re.MULTILINE)
+    (fold,) = [box for box in tg.draw(model, X, depth=0).picture.boxes if box.kind == "fold"]
+    earlier = fold.lines.index("their |g| from an earlier backward()")
+    assert " … " in fold.lines[earlier + 1] and "their |g| " not in " ".join(fold.lines[:earlier])
 
 
 def test_up_to_8_elements_are_shown_and_above_that_min_mean_max():
@@ -270,7 +325,7 @@ def test_a_vanishing_gradient_is_seen_on_arrows_folds_and_in_the_summary():
     sizes = [layer.gradient for layer in tg.summary(model, np.ones((3, 4))).layers if layer.gradient is not None]
     assert sizes == sorted(sizes) and sizes[0] < 1e-3 * sizes[-1]
     (fold,) = [box for box in tg.draw(model, np.ones((3, 4)), depth=0).picture.boxes if box.kind == "fold"]
-    low, high = re.search(r"their \|g\| (\S+) … (\S+)", " ".join(fold.lines)).groups()
+    low, high = re.search(r"their \|g\| from an earlier backward\(\) (\S+) … (\S+)", " ".join(fold.lines)).groups()
     assert float(low) < 1e-3 * float(high)
     assert "|grad|" in repr(tg.summary(model, np.ones((3, 4))))
 

@@ -200,6 +200,13 @@ def test_an_op_that_a_user_registers_is_explained_like_any_other():
     assert op["saved"] == [{"name": "factor", "text": "3"}] and op["formula"] == "3 x, elementwise."
 
 
+def test_gradients_of_an_earlier_backward_are_nowhere_in_a_story():
+    x, w = Tensor([1.0, -2.0]), nn.Parameter([[2.0, 1.0]], name="w")
+    before = tg.explain(tg.linear(x, w).relu().sum()).story
+    (w * 100).sum().backward()
+    assert tg.explain(tg.linear(x, w).relu().sum()).story["values"] == before["values"]
+
+
 def test_the_mask_tells_what_it_blocks_and_which_units_are_dead():
     x = Tensor([[1.0, -1.0, -2.0], [2.0, -3.0, 4.0]], requires_grad=True)
     (op, _) = tg.explain(x.relu().sum()).story["ops"]

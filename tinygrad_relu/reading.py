@@ -61,12 +61,18 @@ class Value:
         return self.tensor is not None and self.tensor.requires_grad
 
     @property
-    def gradient(self) -> np.ndarray | None:
-        """What backward has left in ``grad``, or has passed on from here; None if it has not been here."""
-        if self.tensor is not None and self.tensor.grad is not None:
-            return np.asarray(self.tensor.grad._data)
-        received = self.maker.op.received if self.maker else None
-        return None if received is None else np.asarray(received)
+    def held(self) -> np.ndarray | None:
+        """What stands in ``grad``, from whatever backward pass; None if nothing does."""
+        grad = self.tensor.grad if self.tensor is not None else None
+        return None if grad is None else np.asarray(grad._data)
+
+    @property
+    def arrived(self) -> np.ndarray | None:
+        """The gradient that the last backward pass over this graph has brought here; None if it has not been here."""
+        if self.maker:
+            return None if self.maker.op.received is None else np.asarray(self.maker.op.received)
+        sent = [each for each in (step.sent(i) for step, i in self.uses) if each is not None]
+        return np.asarray(sum(sent[1:], sent[0])) if sent else None
 
     @property
     def calls(self) -> tuple[ModuleCall, ...]:

@@ -155,15 +155,39 @@ def _crowd(values: list[Value], inside: set[Step]) -> set[Value]:
 
 
 def _value_box(value: Value, cluster: str) -> Box:
-    array, gradient = value.array, value.gradient
+    array = value.array
     lines = [value.name] if value.name else []
     lines += [f"{array.shape} {array.dtype}", *described(array)]
     tooltip = [f"{value.kind} {value.name or ''}".strip(), f"shape {array.shape}, {array.dtype}", in_full(array)]
     if value.requires_grad:
-        shown = ["not computed"] if gradient is None else described(gradient)
-        lines += [f"grad {shown[0]}"] if len(shown) == 1 else ["grad", *shown]
-        tooltip.append("grad: not computed" if gradient is None else f"grad:\n{in_full(gradient)}")
+        for title, gradient in _gradients(value):
+            shown = ["not computed"] if gradient is None else described(gradient)
+            lines += [f"{title} {shown[0]}"] if len(shown) == 1 and title != _EARLIER else [title, *shown]
+            tooltip.append(f"{title}: not computed" if gradient is None else f"{title}:\n{in_full(gradient)}")
     return Box(value.id, value.kind, lines, "\n".join(tooltip), cluster=cluster)
+
+
+_EARLIER = "grad from an earlier backward()"
+
+
+def _gradients(value: Value) -> list[tuple[str, np.ndarray | None]]:
+    """What to show as the gradient, under which title: what is in ``grad`` need not come from this graph, or not all.
+
+    It adds up over backward passes, and hooks, clipping and users change it; then what flowed back here is shown too.
+    """
+    held, arrived = value.held, value.arrived
+    if held is None or arrived is None:
+        return [("grad", arrived)] if held is None else [(_EARLIER, held)]
+    if _agree(held, arrived):
+        return [("grad", held)]
+    return [("grad", held), ("last backward()", arrived)]
+
+
+def _agree(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two gradients are the same but for the order in which they were added up."""
+    close, size = np.sqrt(np.finfo(a.dtype).eps), norm(b)
+    with np.errstate(all="ignore"):
+        return np.allclose(a, b, rtol=close, atol=close * size if math.isfinite(size) else 0.0, equal_nan=True)
 
 
 def _op_box(step: Step, cluster: str) -> Box:
@@ -207,9 +231,7 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
         lines.append(f"{len(unit.steps):,} ops")
     if learned:
         lines.append(f"{size:,} parameters")
-    sizes = [norm(value.gradient) for value in learned if value.gradient is not None]
-    if sizes:
-        lines.append(f"their |g| {number(min(sizes), 2)} … {number(max(sizes), 2)}")
+    lines += _sizes(learned)
     dead = sum(len(dead_in_batch(step.op, step.result.array)) for step in unit.steps)
     if dead:
         lines.append(f"{dead} dead units")
@@ -220,6 +242,18 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     if line:
         tooltip += [_place(line), line.text]
     return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("dead",) * bool(dead))
+
+
+def _sizes(learned: list[Value]) -> list[str]:
+    """From where to where the gradients of some parameters go; apart, of those that an earlier backward pass left."""
+    lines = []
+    for title, gap in (("grad", " "), (_EARLIER, "\n")):
+        found = [gradient for value in learned for name, gradient in _gradients(value) if name == title]
+        sizes = [norm(gradient) for gradient in found if gradient is not None]
+        if sizes:
+            words = f"their {title.replace('grad', '|g|')}{gap}{number(min(sizes), 2)} … {number(max(sizes), 2)}"
+            lines += words.split("\n")
+    return lines
 
 
 def _argument_labels(step: Step) -> list[str]:
