@@ -671,7 +671,7 @@ def test_comparison_of_the_two_orders(visit, language):
     assert page.locator("#comparison-next").is_disabled()
     ordered, naive = page.locator(".order").all()
     assert fill(words["compare.right"], count=3, grad=4) in ordered.inner_text()
-    assert fill(words["compare.wrong"], count=7, grad=6, right=4) in naive.inner_text()
+    assert fill(words["compare.wrong"], count=7, grad=8, right=4) in naive.inner_text()
     assert "✓" in ordered.locator(".outcome").text_content() and "✗" in naive.locator(".outcome").text_content()
     assert [order.locator(".list .pill").all_inner_texts() for order in (ordered, naive)] == [
         ["c", "b", "a"],
@@ -687,7 +687,7 @@ def test_comparison_by_keys_and_slider(visit):
     page.click("#compare")
     page.focus("#comparison-slider")
     page.keyboard.press("End")
-    assert "a.grad = 6" in page.locator("#orders").inner_text()
+    assert "a.grad = 8" in page.locator("#orders").inner_text()
     for key in ("ArrowLeft", "Home", "ArrowRight"):
         page.keyboard.press(key)
     assert page.locator(".order .pill").all_inner_texts() == ["c", "c"]
