@@ -269,7 +269,7 @@ def _name_leaves(values: list[Value], called: dict[Value, str]) -> None:
     claims, taken = Counter(called.values()), {value.name for value in values}
     for value in unnamed:
         name = called.get(value)
-        if value.name is None and claims[name] == 1 and name not in taken:
+        if value.name is None and name is not None and claims[name] == 1 and name not in taken:
             value.name = name
 
 

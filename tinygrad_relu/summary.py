@@ -14,7 +14,7 @@ from .nn.module import Module
 from .nn.parameter import Parameter
 from .tensor import Tensor
 from .train import aligned
-from .words import norm, number, percent
+from .words import norm, number, percent, plural
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -54,7 +54,7 @@ class ModelSummary:
         if all(each.gradient is None for each in self.layers):
             lines = [line[:-1] for line in lines]
         frozen = "" if self.learned == self.parameters else f", {self.parameters - self.learned:,} of them frozen"
-        return f"{aligned(lines)}\n{self.parameters:,} parameters{frozen}"
+        return f"{aligned(lines)}\n{plural(self.parameters, 'parameter')}{frozen}"
 
 
 def _size(layer: LayerSummary) -> str:

@@ -11,7 +11,7 @@ from ..activity import dead_in_batch
 from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
 from ..source import Line
-from ..words import described, in_full, norm, number, option, percent
+from ..words import described, in_full, norm, number, option, percent, plural
 from .fold import Fold, folds
 from .frames import Frames
 from .picture import LEVELS, Arrow, Box, Picture
@@ -34,7 +34,8 @@ def picture(reading: Reading, *, depth: int | None = None, direction: str = "LR"
     if not reading.steps:
         builder.value(reading.output, ())
     made.notes += _changed_since(reading)
-    made.description = f"{len(reading.values)} tensors and {len(reading.steps)} ops in the order of the computation."
+    counts = f"{plural(len(reading.values), 'tensor')} and {plural(len(reading.steps), 'op')}"
+    made.description = f"{counts} in the order of the computation."
     return made
 
 
@@ -99,7 +100,7 @@ class _Builder:
         box = f"fold{unit.steps[0].id[2:]}"
         self.made.boxes.append(_fold_box(box, unit, [value for value, _, _ in given], self.frames.around(unit.calls)))
         if crowd:
-            self.made.boxes[-1].lines.append(f"{len(crowd):,} more inputs")
+            self.made.boxes[-1].lines.append(plural(len(crowd), "more input"))
         sent: dict[Value, list[np.ndarray]] = {value: [] for value, _, _ in outside}
         for value, step, i in outside:
             if (step, i) in self.flows:
@@ -228,9 +229,9 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     size = sum(value.array.size for value in learned)
     lines = [unit.title]
     if len(unit.steps) > 1 and not unit.is_run:
-        lines.append(f"{len(unit.steps):,} ops")
+        lines.append(plural(len(unit.steps), "op"))
     if learned:
-        lines.append(f"{size:,} parameters")
+        lines.append(plural(size, "parameter"))
     lines += _sizes(learned)
     dead = sum(len(dead_in_batch(step.op, step.result.array)) for step in unit.steps)
     if dead:

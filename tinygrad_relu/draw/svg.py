@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from ..words import plural
 from . import style
 from .layout import MARGIN, SIDE, WIDEST, Layout, Point, Rect, Route, box_size, corner_radius, layout
 from .picture import Arrow, Box, Cluster, Picture
@@ -60,7 +61,8 @@ def _head(picture: Picture, width: float, height: float, prefix: str) -> str:
 
 
 def _counts(picture: Picture) -> str:
-    return f"A computation graph of {len(picture.boxes)} boxes and {len(picture.arrows)} arrows."
+    boxes, arrows = plural(len(picture.boxes), "box", "boxes"), plural(len(picture.arrows), "arrow")
+    return f"A computation graph of {boxes} and {arrows}."
 
 
 def _cluster(cluster: Cluster, places: Layout, prefix: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import relu
+from ..words import plural
 from .findings import Table
 from .workers import each
 
@@ -114,7 +115,7 @@ class BornDead:
             for cell in self.cells
         ]
         columns = ["hidden layers", "width", "silent", "1-(1-2^-N)^H", "z"]
-        return Table(f"born dead at one input, {self.cells[0].networks:,} networks each", columns, rows)
+        return Table(f"born dead at one input, {plural(self.cells[0].networks, 'network')} each", columns, rows)
 
 
 def born_dead_table(

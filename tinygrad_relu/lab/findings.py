@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..train import aligned
+from ..words import plural
 from . import figures
 
-__all__ = ["Claim", "Findings", "Spread", "Table"]
+__all__ = ["Claim", "Findings", "Spread", "Table", "named_seeds"]
 
 WIDTH = 100
 
@@ -58,7 +59,7 @@ class Spread:
         return f"{100 * self.mean:.{digits}f} ± {100 * self.deviation:.{digits}f} %"
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g} ± {self.deviation:.2g} ({self.count} seeds)"
+        return f"{self.mean:.3g} ± {self.deviation:.2g} ({plural(self.count, 'seed')})"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ class Findings:
 
     def __repr__(self) -> str:
         """Short: the numbers may be thousands."""
-        return f"<{type(self).__name__}: {len(self.tables())} tables, {len(self.claims())} claims; print() shows them>"
+        counts = f"{plural(len(self.tables()), 'table')}, {plural(len(self.claims()), 'claim')}"
+        return f"<{type(self).__name__}: {counts}; print() shows them>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -170,6 +172,15 @@ class Findings:
         parts += [str(table) for table in self.tables()]
         parts += [_in_words(claim) for claim in self.claims()]
         return "\n\n".join(parts)
+
+
+def named_seeds(numbers: Sequence[int]) -> str:
+    """Which seeds these are, that follow each other.
+
+    >>> named_seeds([0, 1, 2]), named_seeds([7])
+    ('seeds 0 to 2', 'seed 7')
+    """
+    return f"seeds {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"seed {numbers[0]}"
 
 
 def _in_words(claim: Claim) -> str:

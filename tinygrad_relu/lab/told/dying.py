@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
 from ..born_dead import BornDead, born_dead_probability
 from ..dying import Death, Dying, Rate
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Spread, Table, named_seeds
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
 
@@ -66,8 +67,8 @@ def _rates(found: Dying) -> Table:
         for rate in found.rates
         for layer in range(len(rate.dead))
     ]
-    seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}"
-    return Table(f"dead units before and after the training, {seeds}, mean ± deviation", columns, [*start, *rows])
+    title = f"dead units before and after the training, {named_seeds(found.seeds)}, mean ± deviation"
+    return Table(title, columns, [*start, *rows])
 
 
 def _around(death: Death) -> Table:
@@ -124,7 +125,7 @@ def _negative_sums(found: Dying) -> Claim:
         "the seminar note, limits of ReLU",
         f"at the rate {calm.lr:g}, {silent:.0%} of the sums are negative but {calm.dead_of_all.percent()} of the "
         f"units are dead, for that takes a negative sum for every row. Dead units of the first layer came back "
-        f"{back[0]:,} times, those of the second {back[1]:,} times: what comes in there still changes",
+        f"{plural(back[0], 'time')}, those of the second {plural(back[1], 'time')}: what comes in there still changes",
         "holds" if not back.any() and silent - calm.dead_of_all.mean < 0.05 else "holds in part",
     )
 
@@ -135,7 +136,7 @@ def _no_gradient(death: Death) -> Claim:
     return Claim(
         "the gradient of a dead unit is 0, so its weights are not updated",
         "the seminar note, limits of ReLU",
-        f"in the {death.steps_after} steps after its death the largest gradient of the unit is "
+        f"in the {plural(death.steps_after, 'step')} after its death the largest gradient of the unit is "
         f"{death.largest_gradient_after:g}, and its weights move by {death.moved_after:g}; the step that killed it "
         f"followed a gradient of {killing:.2g}",
         "holds" if still else "does not hold here",
@@ -148,7 +149,7 @@ def _born_dead(born: BornDead) -> Claim:
         "a network of H hidden layers of N units, without biases, is silent at an input with probability "
         "1 - (1 - 2^-N)^H",
         "Lu, Shin, Su and Karniadakis 2019, arXiv 1903.06733",
-        f"in {len(born.cells)} cells of {worst.networks:,} networks the squared distances add up to "
+        f"in {plural(len(born.cells), 'cell')} of {plural(worst.networks, 'network')} the squared distances add up to "
         f"{born.chi_square:.1f} ({born.score:+.1f} standard deviations from what chance gives); the "
         f"largest is {abs(worst.z):.1f} standard errors",
         "holds" if abs(born.score) < 4 else "does not hold here",

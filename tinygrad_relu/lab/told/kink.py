@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
 from ..findings import Claim, Spread, Table
 from ..kink import DTYPES, WIDTH, Blank, Kink, Training
@@ -73,7 +74,7 @@ def claims(found: Kink) -> list[Claim]:
     common = max((each.share.mean for each in found.blanks), default=0.0)
     differ = {dtype: [each for each in _of(found, dtype) if max(each.distances)] for dtype in DTYPES}
     shares = {dtype: len(differ[dtype]) / len(_of(found, dtype)) for dtype in DTYPES}
-    told = {dtype: f"{len(differ[dtype])} of {len(_of(found, dtype))} runs" for dtype in DTYPES}
+    told = {dtype: f"{len(differ[dtype])} of {plural(len(_of(found, dtype)), 'run')}" for dtype in DTYPES}
     single = chance["float32"]
     every = single.values / single.expected if single.expected else math.inf
     source = "Bertoin, Bolte, Gerchinovitz and Pauwels, NeurIPS 2021, abstract"

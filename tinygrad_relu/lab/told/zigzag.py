@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import figures
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Spread, Table, named_seeds
 from ..zigzag import GOAL, Course, Signs, Zigzag
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
@@ -22,7 +22,7 @@ CAPTION = (
 
 def tables(found: Zigzag) -> list[Table]:
     """Signs of gradients, reversals, and the paths."""
-    over = f"mean ± deviation, seeds {found.seeds[0]} to {found.seeds[-1]}"
+    over = f"mean ± deviation, {named_seeds(found.seeds)}"
     sizes = ["one example", *(f"batch of {size}" for size in found.batch_sizes[1:])]
     shares = [
         [signs.network, signs.first_layer[0].percent(0), *(spread.percent(0) for spread in signs.second_layer)]
