@@ -15,10 +15,10 @@ from ..findings import Claim, Spread, Table, named_seeds
 __all__ = ["CAPTION", "claims", "figure", "tables"]
 
 CAPTION = (
-    "Above, left: dead units against the learning rate, mean and standard deviation over the seeds. A batch makes "
-    "more units seem dead than are. Right: the share of networks that are silent at birth, counted (points, two "
-    "standard errors) and by the formula (lines). Below: one unit as it dies. The band holds its sums for all "
-    "rows of the data; once it lies below 0 as a whole, no row gives a gradient, and weights and bias stay."
+    "Above, left: dead units against the learning rate: the mean over the seeds, and the least and the most of "
+    "them. More units are silent on a batch than are dead. Right: the share of networks that are silent at birth, "
+    "counted (points, 95 % intervals) and by the formula (lines). Below: one unit as it dies. The band holds its sums "
+    "for all rows of the data; once it lies below 0 as a whole, no row gives a gradient, and weights and bias stay."
 )
 
 
@@ -49,7 +49,7 @@ def figure(found: Dying) -> Any:
 
 
 def _rates(found: Dying) -> Table:
-    columns = ["learning rate", "layer", "dead", "dead on a batch", "zeros", "came back", "training error"]
+    columns = ["learning rate", "layer", "dead", "silent on a batch", "zeros", "came back", "training error"]
     start = [
         ["before" if not layer else "", f"{layer + 1}", dead.percent(), "", "", "", ""]
         for layer, dead in enumerate(found.dead_at_start)
@@ -59,7 +59,7 @@ def _rates(found: Dying) -> Table:
             f"{rate.lr:g}" if not layer else "",
             f"{layer + 1}",
             rate.dead[layer].percent(),
-            rate.dead_on_batch[layer].percent(),
+            rate.silent_on_batch[layer].percent(),
             f"{rate.zeros[layer].mean:.0%}",
             f"{rate.came_back[layer]}",
             rate.error.percent() if not layer else "",
@@ -160,15 +160,16 @@ def _born_dead(born: BornDead) -> Claim:
 
 
 def _draw_rates(axes: Any, rates: list[Rate]) -> None:
-    x = range(len(rates))
-    looks = ((figures.BLUE, "o"), (figures.ORANGE, "s"))
-    for i, (color, marker) in enumerate(looks):
+    x = np.arange(len(rates))
+    for i, (color, marker) in enumerate(((figures.BLUE, "o"), (figures.ORANGE, "s"))):
+        beside = x + 0.1 * (i - 0.5)  # so that the whiskers of both layers are seen
         dead = [rate.dead[i] for rate in rates]
-        means, deviations = [100 * s.mean for s in dead], [100 * s.deviation for s in dead]
-        label = f"layer {i + 1}: dead on all data"
-        axes.errorbar(x, means, deviations, color=color, marker=marker, capsize=4, label=label)
-        on_batch = [100 * rate.dead_on_batch[i].mean for rate in rates]
-        axes.plot(x, on_batch, ":", color=color, marker=marker, fillstyle="none", label=f"layer {i + 1}: on a batch")
+        means, ends = [100 * s.mean for s in dead], [(100 * s.least, 100 * s.most) for s in dead]
+        axes.plot(beside, means, color=color, marker=marker, label=f"layer {i + 1}: dead on all data")
+        axes.errorbar(beside, means, figures.whiskers(means, ends), fmt="none", color=color, capsize=4)
+        silent = [100 * rate.silent_on_batch[i].mean for rate in rates]
+        look = {"color": color, "marker": marker, "fillstyle": "none"}
+        axes.plot(beside, silent, ":", label=f"layer {i + 1}: silent on a batch", **look)
     error = [100 * rate.error.mean for rate in rates]
     axes.plot(x, error, "--", color=figures.BLACK, marker="X", label="training error")
     axes.set_xticks(x, [f"{rate.lr:g}" for rate in rates])
@@ -183,8 +184,11 @@ def _draw_born_dead(axes: Any, born: BornDead) -> None:
     for width, color, marker in zip(widths, figures.COLORS, figures.MARKERS):
         axes.plot(depths, [100 * born_dead_probability(depth, width) for depth in depths], color=color)
         cells = [cell for cell in born.cells if cell.width == width]
-        counted, errors = [100 * cell.estimate for cell in cells], [200 * cell.standard_error for cell in cells]
-        axes.errorbar([cell.depth for cell in cells], counted, errors, fmt=marker, color=color, capsize=4)
+        counted = [100 * cell.estimate for cell in cells]
+        ends = [(100 * low, 100 * high) for low, high in (cell.interval for cell in cells)]
+        axes.errorbar(
+            [cell.depth for cell in cells], counted, figures.whiskers(counted, ends), fmt=marker, color=color, capsize=4
+        )
         end = (depths[-1] + 0.6, 100 * born_dead_probability(depths[-1], width))
         axes.text(*end, f"{width} wide", va="center", color=figures.BLACK, size=13)
     axes.set(xlabel="hidden layers H", ylabel="silent networks (%)", ylim=(-4, 104), title="Born dead")

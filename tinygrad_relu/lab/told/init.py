@@ -97,7 +97,7 @@ def figure(found: Init) -> Any:
         _draw_moments(left, moments, figures.COLORS[i], figures.MARKERS[i])
     left.plot([], [], ":", color=figures.BLACK, label="theory")
     left.set(yscale="log", xlabel="layer", ylabel="mean square", title="The signal through ReLU layers")
-    figures.legend(left, loc="lower left")
+    figures.legend_below(left)
     colors = dict(zip((start.name for start in STARTS), figures.COLORS))
     dashes = dict(zip(sorted({each.layers for each in found.trainings}), ("-", "--", ":")))
     for training in found.trainings:
@@ -107,8 +107,9 @@ def figure(found: Init) -> Any:
         "chance", (0.01, CHANCE), xycoords=("axes fraction", "data"), xytext=(0, 5), textcoords="offset points",
         color=figures.GREY, fontsize=12,
     )  # fmt: skip
-    right.set(xlabel="epoch", ylabel="loss", title="Learning three spirals", ylim=(0, 1.6))
-    figures.legend(right, loc="upper right", ncols=2)
+    highest = max(max(run.losses) for training in found.trainings for run in training.runs)
+    right.set(xlabel="epoch", ylabel="loss", title="Learning three spirals", ylim=(0, 1.05 * max(highest, CHANCE)))
+    figures.legend_below(right)
     return figure
 
 
