@@ -10,6 +10,7 @@ from graphviz import Digraph
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, data, nn
 from tinygrad_relu.draw.mermaid import mermaid
+from tinygrad_relu.draw.page import page
 
 
 def boxes(drawing):
@@ -136,13 +137,18 @@ def test_names_come_from_the_parameters_and_from_the_variables_of_the_program():
     assert {"x", "0.weight", "0.bias", "scores", "sum"} <= titles
 
 
-def test_a_dead_unit_is_marked():
+def test_a_silent_unit_is_marked_and_not_called_dead_for_one_batch():
     layer = nn.Linear(1, 2)
     layer.weight.data[:] = [[1.0], [-1.0]]
     layer.bias.data[:] = 0
     drawing = tg.draw(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0]]))
     relu = box_called(drawing, "relu")
-    assert "dead" in relu.marks and "1 of 2 units dead" in relu.lines and "1" in relu.tooltip.splitlines()[-1]
+    assert "silent" in relu.marks and "1 of 2 units silent on these 2 rows" in relu.lines
+    assert relu.tooltip.splitlines()[-1].startswith("units that are silent on these 2 rows, and learn nothing")
+    assert "dead" not in drawing.svg() + drawing.source + mermaid(drawing.picture) + page(drawing.picture, "")
+    folded = tg.draw(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0], [3.0]]), depth=0)
+    (fold,) = [box for box in folded.picture.boxes if box.kind == "fold"]
+    assert "1 unit silent on these 3 rows" in fold.lines and "silent" in fold.marks
 
 
 def test_a_tooltip_has_the_users_line_and_is_a_link_to_it():
@@ -347,7 +353,7 @@ def test_summary_and_dead_units_agree():
     model, _ = moons_network(hidden=32)
     model[0].bias.data[:8] = -100
     X, _ = data.moons(64, seed=1)
-    (counted,) = [layer.dead for layer in tg.summary(model, X).layers if layer.dead is not None]
+    (counted,) = [layer.silent for layer in tg.summary(model, X).layers if layer.silent is not None]
     assert counted == tg.dead_units(model, X).layers[0].dead and len(counted) >= 8
 
 
@@ -400,9 +406,9 @@ def test_a_parameter_that_has_changed_since_is_named_in_a_note():
     assert tg.draw(y).picture.notes == ["changed after the results were computed: w"]
 
 
-def test_summary_knows_nothing_of_dead_units_from_one_row():
+def test_summary_knows_nothing_of_silent_units_from_one_row():
     (relu,) = [layer for layer in tg.summary(nn.MLP(2, [3], 1), np.ones((1, 2))).layers if layer.layer == "ReLU()"]
-    assert relu.dead is None
+    assert relu.silent is None
 
 
 def test_summary_counts_the_networks_own_parameters():

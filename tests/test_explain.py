@@ -208,10 +208,10 @@ def test_gradients_of_an_earlier_backward_are_nowhere_in_a_story():
     assert tg.explain(tg.linear(x, w).relu().sum()).story["values"] == before["values"]
 
 
-def test_the_mask_tells_what_it_blocks_and_which_units_are_dead():
+def test_the_mask_tells_what_it_blocks_and_which_units_are_silent():
     x = Tensor([[1.0, -1.0, -2.0], [2.0, -3.0, 4.0]], requires_grad=True)
     (op, _) = tg.explain(x.relu().sum()).story["ops"]
-    assert op["blocked"] == 0.5 and op["dead"] == [1]
+    assert op["blocked"] == 0.5 and op["silent"] == [1]
 
 
 # ---------------------------------------------------------------------- why the order matters

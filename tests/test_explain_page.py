@@ -102,7 +102,7 @@ def unequal():
 
 
 def digits_network():
-    """64-64-32-10 on a batch of 32, with a unit that is dead."""
+    """64-64-32-10 on a batch of 32, with a unit that is silent."""
     tg.manual_seed(0)
     rng = np.random.default_rng(0)
     model = nn.MLP(64, [64, 32], 10)
@@ -1222,7 +1222,7 @@ def stop():
 
 
 def many_kinds(stop):
-    """Whatever has a text of its own: masks, dead units, broadcasting, options, maps of all kinds, odd numbers."""
+    """Whatever has a text of its own: masks, silent units, broadcasting, options, maps of all kinds, odd numbers."""
     x = Tensor(np.linspace(-1, 1, 70 * 90).reshape(70, 90), requires_grad=True, name="x")
     weight = nn.Parameter(np.ones(90), name="weight")
     part = x[:10, :9] * np.array([np.nan, *np.ones(8)])

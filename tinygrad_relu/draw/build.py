@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from ..activity import dead_in_batch
+from ..activity import silent_on, silent_units
 from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
 from ..source import Line
@@ -195,16 +196,17 @@ def _op_box(step: Step, cluster: str) -> Box:
     op, marks = step.op, []
     options = [option(name, value) for name, value in op.options.items() if _is_chosen(step, name, value)]
     lines = [op.name, *options, *saved(op)]
-    dead = dead_in_batch(step.op, step.result.array)
-    if dead:
-        marks.append("dead")
-        lines.append(f"{len(dead)} of {step.result.array[0].size} units dead")
+    silent = silent_units(step.op, step.result.array)
+    if silent:
+        marks.append("silent")
+        words = silent_on(len(step.result.array))
+        lines.append(f"{len(silent)} of {plural(step.result.array[0].size, 'unit')} {words}")
     tooltip = [", ".join([op.name, *options]), step.formula]
     if step.line:
         tooltip += [_place(step.line), step.line.text]
     tooltip += [f"saved {name}:\n{in_full(array)}" for name, array in saved_arrays(op).items()]
-    if dead:
-        tooltip.append(f"units that are silent on every row, and learn nothing: {', '.join(map(str, dead))}")
+    if silent:
+        tooltip.append(f"units that are {words}, and learn nothing from them: {', '.join(map(str, silent))}")
     link = step.line.url if step.line else ""
     return Box(step.id, "op", lines, "\n".join(tooltip), link, cluster, tuple(marks))
 
@@ -233,16 +235,21 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     if learned:
         lines.append(plural(size, "parameter"))
     lines += _sizes(learned)
-    dead = sum(len(dead_in_batch(step.op, step.result.array)) for step in unit.steps)
-    if dead:
-        lines.append(f"{dead} dead units")
+    silent: Counter[int] = Counter()  # by the number of rows
+    for step in unit.steps:
+        found = silent_units(step.op, step.result.array)
+        if found:
+            silent[len(step.result.array)] += len(found)
+    lines += [f"{plural(count, 'unit')} {silent_on(rows)}" for rows, count in silent.items()]
     names = [f"{value.name or value.id} {value.array.shape}" for value in learned]
     shown = [step.op.name for step in unit.steps[:20]] + ["..."] * (len(unit.steps) > 20)
     tooltip = [*lines, "ops: " + ", ".join(shown)] + ([f"parameters: {', '.join(names[:20])}"] if names else [])
     line = unit.steps[0].line
     if line:
         tooltip += [_place(line), line.text]
-    return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("dead",) * bool(dead))
+    return Box(
+        box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("silent",) * any(silent.values())
+    )
 
 
 def _sizes(learned: list[Value]) -> list[str]:

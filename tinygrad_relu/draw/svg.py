@@ -107,7 +107,7 @@ def _above(box: Box, rect: Rect) -> list[str]:
         marks.append(_rectangle(rect._replace(width=6.0), 3, "bar"))
     if box.kind == "input":
         marks.append(_rectangle(Rect(rect.x + 3, rect.y + 3, rect.width - 6, rect.height - 6), 2, "inner"))
-    if "dead" in box.marks:
+    if "silent" in box.marks:
         x, y = rect.x + rect.width - 4, rect.y + 3
         marks.append(f'<ellipse class="badge" cx="{_number(x)}" cy="{_number(y)}" rx="7.5" ry="7.5"/>')
         marks.append(f'<path class="mark" d="M{_number(x - 3)} {_number(y - 3)}l6 6m0 -6l-6 6"/>')

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..activity import dead_in_batch
+from ..activity import silent_units
 from ..draw.build import blocks, saved_arrays, saved_attributes
 from ..graph import topological_order
 from ..reading import Reading, Step, Value
@@ -185,7 +185,7 @@ def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, array
         "line": _line(step),
         "saved": [_saved(name, value, arrays) for name, value in attributes.items()],
         "blocked": None if mask is None else float(mask.mean()),
-        "dead": dead_in_batch(op, step.result.array) or None,
+        "silent": silent_units(op, step.result.array) or None,
         "rules": rules(step),
         "received": None if op.received is None else arrays.add(np.asarray(op.received)),
     }
