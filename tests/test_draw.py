@@ -349,6 +349,28 @@ def test_summary_counts_what_is_there():
     assert "4 of them frozen" in repr(table)
 
 
+SEVERAL = re.compile(r"(?<![\d.,])1 (?!is|was|has)[a-z ]*(boxes|\w\ws)\b")
+
+
+def test_one_is_no_plural():
+    x = Tensor(1.0, requires_grad=True)
+    for _ in range(400):
+        x = -x
+    drawing = tg.draw(x)
+    assert drawing.picture.notes == ["400 ops in 1 box: more cannot be read. limit=None draws them all."]
+    one = nn.Linear(1, 1, bias=False)
+    one.weight.data[:] = -1
+    model, X = nn.Sequential(one, nn.ReLU()), np.ones((2, 1))
+    small = [tg.draw(model, X, depth=depth) for depth in (0, 1)] + [tg.draw(one, X, depth=0)]
+    told = [text for each in (drawing, *small) for text in (each.source, each.svg(), each._own_svg(), repr(each))]
+    told += [each.picture.description for each in (drawing, *small)]
+    told += [repr(tg.summary(model, X)), repr(tg.dead_units(model, X[:1])), repr(tg.explain(Tensor(1.0, True) * 2))]
+    labels = [re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL) for text in told]
+    assert not [found[0] for found in map(SEVERAL.search, labels) if found]
+    assert "1 unit silent on these 2 rows" in told[4] and "1 parameter\\n" in told[4]
+    assert "1 parameter" in repr(tg.summary(model, X)).splitlines()[-1]
+
+
 def test_summary_and_dead_units_agree():
     model, _ = moons_network(hidden=32)
     model[0].bias.data[:8] = -100

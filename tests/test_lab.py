@@ -185,6 +185,15 @@ def test_a_figure_that_fails_leaves_no_file():
 
 
 @pytest.mark.parametrize("name", TINY)
+def test_of_one_seed_nothing_is_in_the_plural(name):
+    once = {option: 1 for option in ("seeds", "epochs", "tuning_seeds", "moment_seeds") if option in TINY[name]}
+    found = lab.run(name, executor=lab.Serial(), **{**TINY[name], **once})
+    several = r"(?<![\d.,^])1 (seeds|epochs|layers|networks|units|steps|runs|visits|blocks|ops|tables|claims)\b"
+    text = re.sub(r"\s+", " ", f"{found!r} {found}")
+    assert not re.search(several, text) and "seeds 0 to 0" not in text
+
+
+@pytest.mark.parametrize("name", TINY)
 def test_no_whisker_or_mark_of_a_share_leaves_what_a_share_can_be(name):
     pytest.importorskip("matplotlib")
     for axes in small_run(name).figure().axes:
