@@ -451,7 +451,7 @@ def test_the_page_holds_the_svg_and_asks_nobody_for_anything():
         "constant",
         "result",
         "output",
-        "op with units that are silent on all rows here",
+        "op with silent units",
         "no gradient",
     ):
         assert f"{word}</li>" in text

@@ -648,6 +648,16 @@ def test_predict_waits_while_playing_and_can_be_switched_off(visit):
     assert page.locator("#reveal").is_visible()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_units_of_one_batch_are_silent_and_not_dead(visit, language):
+    x = Tensor([[1.0, -1.0, -2.0], [2.0, -3.0, 4.0]], requires_grad=True)
+    explorer = tg.explain(x.relu().sum())
+    step = next(i for i, told in enumerate(explorer.story["steps"]) if told["kind"] == "rule" and told["op"] == 0)
+    page = visit(explorer.html, f"#lang={language}&step={step}")
+    assert page.locator("#card .warning").inner_text() == fill(LANGUAGES[language]["card.silent"], rows=2, units=1)
+    assert "dead" not in page.locator("#card").inner_text().lower()
+
+
 # ---------------------------------------------------------------------- comparison
 
 

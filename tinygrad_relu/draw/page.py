@@ -242,7 +242,7 @@ def _legend(picture: Picture) -> str:
     kinds = {box.kind for box in picture.boxes}
     items = [_entry(_box_sign(kind), name) for kind, name in _KINDS.items() if kind in kinds]
     if any("silent" in box.marks for box in picture.boxes):
-        items.append(_entry(_box_sign("op", "silent"), "op with units that are silent on all rows here"))
+        items.append(_entry(_box_sign("op", "silent"), "op with silent units"))
     levels = {arrow.level for arrow in picture.arrows}
     arrows = []
     if levels - {None}:
