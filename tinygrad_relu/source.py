@@ -69,7 +69,7 @@ def variables_now() -> dict[int, str]:
     while frame is not None:
         if not frame.f_code.co_filename.startswith(_PACKAGE):
             for variables in (frame.f_locals, frame.f_globals):
-                for name, thing in variables.items():
+                for name, thing in list(variables.items()):  # other threads may bind more meanwhile
                     if name.isidentifier() and not name.startswith("_"):
                         names.setdefault(id(thing), name)
         frame = frame.f_back

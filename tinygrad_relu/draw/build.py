@@ -247,9 +247,7 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     line = unit.steps[0].line
     if line:
         tooltip += [_place(line), line.text]
-    return Box(
-        box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("silent",) * any(silent.values())
-    )
+    return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("silent",) * bool(silent))
 
 
 def _sizes(learned: list[Value]) -> list[str]:
