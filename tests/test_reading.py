@@ -178,6 +178,15 @@ def test_a_constant_that_was_filled_anew_has_lost_its_name():
     assert names == [None, "kept", "listed"]
 
 
+def test_the_tensor_that_a_module_makes_of_an_array_is_called_as_the_array():
+    model, X = nn.Linear(2, 1), np.ones((3, 2))
+    y = model(X) + model(X)
+    inputs = [value for value in read(y, "draw").values if value.kind == "input"]
+    assert [value.name for value in inputs] == ["X", "X"] and inputs[0].tensor is not inputs[1].tensor
+    X = X * 2
+    assert [value.name for value in read(y, "draw").values if value.kind == "input"] == [None, None]
+
+
 def test_what_a_notebook_calls_its_results_is_no_name():
     shown = [Tensor(1.0, requires_grad=True)]
     _ = _1 = shown[0]

@@ -16,7 +16,7 @@ import numpy as np
 from .graph import topological_order, unbroadcast
 from .nn.module import Module
 from .nn.parameter import Parameter
-from .source import Line, argument_names, assigned_name, line_at, variables_now
+from .source import Line, argument_names, assigned_name, line_at, names_bound_once, variables_now
 from .tensor import Tensor
 
 __all__ = ["ModuleCall", "Reading", "Step", "Value", "read"]
@@ -220,12 +220,12 @@ def _common(paths: Iterable[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
 # ---------------------------------------------------------------------- the program's text
 
 
-def _read_source(steps: list[Step]) -> dict[Value, str]:
+def _read_source(steps: list[Step]) -> dict[Value, tuple[str, bool]]:
     """Give each step its line, and each result without a name that of the variable it is assigned to.
 
-    Returned is what the lines call the values that no op has made.
+    Returned is what the lines call the values that no op has made, and whether the name never meant anything else.
     """
-    called: dict[Value, str] = {}
+    called: dict[Value, tuple[str, bool]] = {}
     for step, following in zip(steps, [*steps[1:], None]):
         place = step.op.users_place()
         if place is None:
@@ -241,7 +241,7 @@ def _read_source(steps: list[Step]) -> dict[Value, str]:
             given, names = [x for x in step.arguments if x.kind == "input"], argument_names(place, 1)
         for value, name in zip(given, names):
             if name and not value.maker:
-                called.setdefault(value, name)
+                called.setdefault(value, (name, name in names_bound_once(place)))
     return called
 
 
@@ -257,20 +257,27 @@ def _users_call(step: Step) -> Any:
     return call
 
 
-def _name_leaves(values: list[Value], called: dict[Value, str]) -> None:
+def _name_leaves(values: list[Value], called: dict[Value, tuple[str, bool]]) -> None:
     """Give what no op has made the name of the variable that holds it now, or else what the lines call it.
 
-    Not if they call something else so too: a name that may be wrong is worse than none.
+    The latter only if that variable holds the same numbers, as where a module has made a Tensor of an array, or if it
+    is gone and never was anything else: a name that may be wrong is worse than none.
     """
     unnamed = [v for v in values if not (v.maker or v.name) and (v.array.ndim or v.requires_grad) and _is_as_given(v)]
     variables = variables_now()
+    names, things = {id(thing): name for name, thing in reversed(variables)}, dict(reversed(variables))
     for value in unnamed:
-        value.name = variables.get(id(value.given))
-    claims, taken = Counter(called.values()), {value.name for value in values}
+        value.name = names.get(id(value.given))
+    claims, taken = Counter(name for name, _ in called.values()), {v.name for v in values}
     for value in unnamed:
-        name = called.get(value)
-        if value.name is None and name is not None and claims[name] == 1 and name not in taken:
+        name, is_own = called.get(value, ("", False))
+        is_own = is_own and claims[name] == 1 and name not in taken
+        if not value.name and (is_own or _equals(things.get(name), value)):
             value.name = name
+
+
+def _equals(thing: Any, value: Value) -> bool:
+    return isinstance(thing, np.ndarray) and np.array_equal(thing, value.array, equal_nan=True)
 
 
 def _is_as_given(value: Value) -> bool:

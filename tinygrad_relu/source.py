@@ -25,7 +25,7 @@ from typing import Any
 from .op import registry
 from .place import _PACKAGE, Place, file_and_line
 
-__all__ = ["Line", "argument_names", "assigned_name", "line_at", "variables_now"]
+__all__ = ["Line", "argument_names", "assigned_name", "line_at", "names_bound_once", "variables_now"]
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,20 @@ def line_at(place: Place) -> Line:
     return Line(file, number, linecache.getline(file, number).strip())
 
 
-def variables_now() -> dict[int, str]:
-    """The names of the user's variables where this package was called from, by the ids of what they hold.
+def variables_now() -> list[tuple[str, Any]]:
+    """The user's variables where this package was called from, and what they hold, the nearest first.
 
-    Of several names for one thing the nearest counts: a local one, a global one, one of the caller around, and so on. A
-    notebook's own ``_`` and ``_1`` do not.
+    Those are the local ones, the global ones, those of the caller around, and so on. A notebook's own ``_`` and ``_1``
+    are left out.
     """
-    names: dict[int, str] = {}
+    found: list[tuple[str, Any]] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if not frame.f_code.co_filename.startswith(_PACKAGE):
             for variables in (frame.f_locals, frame.f_globals):
-                for name, thing in list(variables.items()):  # other threads may bind more meanwhile
-                    if name.isidentifier() and not name.startswith("_"):
-                        names.setdefault(id(thing), name)
+                found += variables.items()
         frame = frame.f_back
-    return names
+    return [(name, thing) for name, thing in found if name.isidentifier() and not name.startswith("_")]
 
 
 def assigned_name(place: Place, function: tuple[str, ...] = ()) -> str | None:
@@ -93,7 +91,6 @@ def assigned_name(place: Place, function: tuple[str, ...] = ()) -> str | None:
 def argument_names(place: Place, count: int, function: tuple[str, ...] = ()) -> list[str | None]:
     """The variables among the ``count`` arguments of the operator, function or method that was called here.
 
-    Only local variables of a function that are bound once in it: others may have been something else before, or since.
     ``function`` as in ``assigned_name``: sum() or grad() have other arguments than the ops in them.
     """
     found = _parsed(place)
@@ -101,9 +98,12 @@ def argument_names(place: Place, count: int, function: tuple[str, ...] = ()) -> 
     operands = _operands(node)
     if len(operands) != count or _calls_another(node, function):
         return [None] * count
-    own = _bound_once(_text(place), file_and_line(place)[1])
-    names = [operand.id if isinstance(operand, ast.Name) else None for operand in operands]
-    return [_known(name, place) if name in own else None for name in names]
+    return [_known(operand.id, place) if isinstance(operand, ast.Name) else None for operand in operands]
+
+
+def names_bound_once(place: Place) -> set[str]:
+    """The arguments and variables of the function around the place that were never anything else, nor will be."""
+    return _bound_once(_text(place), file_and_line(place)[1])
 
 
 def _node(expressions: dict[Any, ast.expr], place: Place, function: tuple[str, ...]) -> ast.expr | None:
