@@ -1,5 +1,6 @@
 """The drawing: what each box and arrow says, what is folded, and which input is refused."""
 
+import html
 import re
 
 import numpy as np
@@ -8,6 +9,8 @@ from graphviz import Digraph
 
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, data, nn
+from tinygrad_relu.draw.mermaid import mermaid
+from tinygrad_relu.draw.page import page
 
 
 def boxes(drawing):
@@ -51,6 +54,59 @@ def test_a_gradient_that_is_zero_is_not_the_same_as_none():
     assert box_called(tg.draw(y), "x").lines[-1] == "grad [0]"
 
 
+def test_a_gradient_of_an_earlier_backward_is_called_so_in_every_format():
+    w, x = nn.Parameter([2.0], name="w"), Tensor([3.0], name="x")
+    (w * x).sum().backward()
+    drawing = tg.draw(w * x)
+    assert box_called(drawing, "w").lines[-2:] == ["grad from an earlier backward()", "[3]"]
+    assert "grad from an earlier backward():\n[3.]" in box_called(drawing, "w").tooltip
+    assert [box.lines[-1] for box in drawing.picture.boxes if box.kind == "output"] == ["grad not computed"]
+    for text in (drawing.source, drawing.svg(), drawing._own_svg(), mermaid(drawing.picture)):
+        assert "grad from an earlier backward()" in html.unescape(text)
+    w.grad = None
+    assert box_called(tg.draw(w * x), "w").lines[-1] == "grad not computed"
+
+
+def test_a_gradient_that_more_than_this_backward_has_made_stands_beside_what_flowed_here():
+    w = Tensor([2.0], requires_grad=True, name="w")
+    (w * 3).sum().backward()
+    loss = (w * 5).sum()
+    loss.backward(retain_graph=True)
+    assert box_called(tg.draw(loss), "w").lines[-2:] == ["grad [8]", "last backward() [5]"]
+    w.grad = None
+    assert box_called(tg.draw(loss), "w").lines[-1] == "grad [5]"  # it did flow here, as the arrow says too
+    loss.backward(retain_graph=True)
+    w.grad *= 0.5  # as clipping does
+    assert box_called(tg.draw(loss), "w").lines[-2:] == ["grad [2.5]", "last backward() [5]"]
+
+
+def test_what_many_uses_add_up_to_is_the_gradient_though_rounding_differs():
+    rng = np.random.default_rng(0)
+    w = Tensor(rng.normal(size=50), requires_grad=True, name="w", dtype=np.float32)
+    loss = sum((w * rng.normal(size=50).astype(np.float32) * 10.0**k).sum() for k in range(-4, 4))
+    loss.backward(retain_graph=True)
+    assert [line.split()[0] for line in box_called(tg.draw(loss), "w").lines if "min" in line] == ["min", "grad"]
+
+
+def test_a_pass_that_is_recorded_itself_is_shown_and_no_earlier_one():
+    x = Tensor([3.0], requires_grad=True, name="x")
+    y = (x * x).sum()
+    y.backward(create_graph=True)
+    assert box_called(tg.draw(y), "x").lines[-1] == "grad [6]"
+    assert [arrow.gradient for arrow in arrows_into(tg.draw(y), "multiply")] == ["|g| 3", "|g| 3"]
+
+
+def test_a_folded_box_tells_gradients_of_an_earlier_backward_apart():
+    model, X = nn.MLP(2, [4], 2), np.ones((3, 2))
+    loss = model(X).sum()
+    loss.backward(retain_graph=True)
+    (fold,) = [box for box in tg.draw(loss, depth=0).picture.boxes if box.kind == "fold"]
+    assert re.search(r"\ntheir \|g\| \S+ … \S+$", "\n".join(fold.lines), re.MULTILINE)
+    (fold,) = [box for box in tg.draw(model, X, depth=0).picture.boxes if box.kind == "fold"]
+    earlier = fold.lines.index("their |g| from an earlier backward()")
+    assert " … " in fold.lines[earlier + 1] and "their |g| " not in " ".join(fold.lines[:earlier])
+
+
 def test_up_to_8_elements_are_shown_and_above_that_min_mean_max():
     assert "[0 1 2 3 4 5 6 7]" in boxes(tg.draw(Tensor(np.arange(8.0), requires_grad=True) * 1))["t0"].lines
     nine = boxes(tg.draw(Tensor(np.arange(9.0), requires_grad=True) * 1))["t0"]
@@ -81,13 +137,18 @@ def test_names_come_from_the_parameters_and_from_the_variables_of_the_program():
     assert {"x", "0.weight", "0.bias", "scores", "sum"} <= titles
 
 
-def test_a_dead_unit_is_marked():
+def test_a_silent_unit_is_marked_and_not_called_dead_for_one_batch():
     layer = nn.Linear(1, 2)
     layer.weight.data[:] = [[1.0], [-1.0]]
     layer.bias.data[:] = 0
     drawing = tg.draw(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0]]))
     relu = box_called(drawing, "relu")
-    assert "dead" in relu.marks and "1 of 2 units dead" in relu.lines and "1" in relu.tooltip.splitlines()[-1]
+    assert "silent" in relu.marks and "1 of 2 units silent on these 2 rows" in relu.lines
+    assert relu.tooltip.splitlines()[-1].startswith("units that are silent on these 2 rows, and learn nothing")
+    assert "dead" not in drawing.svg() + drawing.source + mermaid(drawing.picture) + page(drawing.picture, "")
+    folded = tg.draw(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0], [3.0]]), depth=0)
+    (fold,) = [box for box in folded.picture.boxes if box.kind == "fold"]
+    assert "1 unit silent on these 3 rows" in fold.lines and "silent" in fold.marks
 
 
 def test_a_tooltip_has_the_users_line_and_is_a_link_to_it():
@@ -270,7 +331,7 @@ def test_a_vanishing_gradient_is_seen_on_arrows_folds_and_in_the_summary():
     sizes = [layer.gradient for layer in tg.summary(model, np.ones((3, 4))).layers if layer.gradient is not None]
     assert sizes == sorted(sizes) and sizes[0] < 1e-3 * sizes[-1]
     (fold,) = [box for box in tg.draw(model, np.ones((3, 4)), depth=0).picture.boxes if box.kind == "fold"]
-    low, high = re.search(r"their \|g\| (\S+) … (\S+)", " ".join(fold.lines)).groups()
+    low, high = re.search(r"their \|g\| from an earlier backward\(\) (\S+) … (\S+)", " ".join(fold.lines)).groups()
     assert float(low) < 1e-3 * float(high)
     assert "|grad|" in repr(tg.summary(model, np.ones((3, 4))))
 
@@ -288,11 +349,33 @@ def test_summary_counts_what_is_there():
     assert "4 of them frozen" in repr(table)
 
 
+SEVERAL = re.compile(r"(?<![\d.,])1 (?!is|was|has)[a-z ]*(boxes|\w\ws)\b")
+
+
+def test_one_is_no_plural():
+    x = Tensor(1.0, requires_grad=True)
+    for _ in range(400):
+        x = -x
+    drawing = tg.draw(x)
+    assert drawing.picture.notes == ["400 ops in 1 box: more cannot be read. limit=None draws them all."]
+    one = nn.Linear(1, 1, bias=False)
+    one.weight.data[:] = -1
+    model, X = nn.Sequential(one, nn.ReLU()), np.ones((2, 1))
+    small = [tg.draw(model, X, depth=depth) for depth in (0, 1)] + [tg.draw(one, X, depth=0)]
+    told = [text for each in (drawing, *small) for text in (each.source, each.svg(), each._own_svg(), repr(each))]
+    told += [each.picture.description for each in (drawing, *small)]
+    told += [repr(tg.summary(model, X)), repr(tg.dead_units(model, X[:1])), repr(tg.explain(Tensor(1.0, True) * 2))]
+    labels = [re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL) for text in told]
+    assert not [found[0] for found in map(SEVERAL.search, labels) if found]
+    assert "1 unit silent on these 2 rows" in told[4] and "1 parameter\\n" in told[4]
+    assert "1 parameter" in repr(tg.summary(model, X)).splitlines()[-1]
+
+
 def test_summary_and_dead_units_agree():
     model, _ = moons_network(hidden=32)
     model[0].bias.data[:8] = -100
     X, _ = data.moons(64, seed=1)
-    (counted,) = [layer.dead for layer in tg.summary(model, X).layers if layer.dead is not None]
+    (counted,) = [layer.silent for layer in tg.summary(model, X).layers if layer.silent is not None]
     assert counted == tg.dead_units(model, X).layers[0].dead and len(counted) >= 8
 
 
@@ -345,9 +428,9 @@ def test_a_parameter_that_has_changed_since_is_named_in_a_note():
     assert tg.draw(y).picture.notes == ["changed after the results were computed: w"]
 
 
-def test_summary_knows_nothing_of_dead_units_from_one_row():
+def test_summary_knows_nothing_of_silent_units_from_one_row():
     (relu,) = [layer for layer in tg.summary(nn.MLP(2, [3], 1), np.ones((1, 2))).layers if layer.layer == "ReLU()"]
-    assert relu.dead is None
+    assert relu.silent is None
 
 
 def test_summary_counts_the_networks_own_parameters():

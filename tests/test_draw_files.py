@@ -38,13 +38,13 @@ def twice():
 
 
 def layer():
-    """Every kind of box, nested clusters, gradients, a dead unit, tooltips, links and a note."""
+    """Every kind of box, nested clusters, gradients, a silent unit, tooltips, links and a note."""
     boxes = [
         Box("t0", "input", ["x", "(3, 2) float32"]),
         Box("t1", "parameter", ["0.weight", "grad: 0.5"], "all numbers\nof 0.weight", "file:///a%20b.py#L7", "c1"),
         Box("op2", "op", ["matmul"], cluster="c1"),
         Box("t3", "result", ["(3, 4) float32"], cluster="c1"),
-        Box("op4", "op", ["relu", "1 dead"], cluster="c0", marks=("dead",)),
+        Box("op4", "op", ["relu", "1 silent"], cluster="c0", marks=("silent",)),
         Box("t5", "constant", ["2.0"]),
         Box("fold6", "fold", ["2 ops", "mul, sum"]),
         Box("t7", "output", ["loss", "0.25"]),
@@ -281,7 +281,7 @@ def test_the_svg_fits_its_place_and_has_ids_classes_and_a_description(program, r
     groups = {g.get("data-id"): g for g in root.iter(f"{SVG}g")}
     assert groups["t1"].get("id") == "p-t1"
     assert {"box", "parameter"} <= set(groups["t1"].get("class").split())
-    assert {"box", "op", "dead"} <= set(groups["op4"].get("class").split())
+    assert {"box", "op", "silent"} <= set(groups["op4"].get("class").split())
     assert {"arrow", "g4"} <= set(groups["e1"].get("class").split())
     assert {"arrow", "none"} <= set(groups["e0"].get("class").split())
     assert "cluster" in groups["c1"].get("class")
@@ -445,7 +445,15 @@ def test_the_page_holds_the_svg_and_asks_nobody_for_anything():
     assert "default-src 'none'" in text
     assert "loss &lt;1" in text and "loss <1" not in text
     assert not re.search(r"https?://|<link|<img|@import|url\(", text)
-    for word in ("parameter", "input", "constant", "result", "output", "op with dead units", "no gradient"):
+    for word in (
+        "parameter",
+        "input",
+        "constant",
+        "result",
+        "output",
+        "op with silent units",
+        "no gradient",
+    ):
         assert f"{word}</li>" in text
     assert "each step ten times" in text
     assert 'data-first="t0"' in text

@@ -59,7 +59,7 @@ def mlp():
         hidden = _apply(picture, "matmul", [hidden, turned], cluster, 3)
         hidden = _apply(picture, "add", [hidden, bias], cluster, 2)
         if number == 0:
-            hidden = _apply(picture, "relu", [hidden], "c2", 1, marks=("dead",))
+            hidden = _apply(picture, "relu", [hidden], "c2", 1, marks=("silent",))
     _apply(picture, "cross_entropy", [hidden, "y"], "", 4)
     picture.arrows[[arrow.tail for arrow in picture.arrows].index("x")].level = None
     return picture
@@ -384,10 +384,10 @@ def test_kinds_differ_in_shape_too():
     assert len(shapes) == len(kinds)
 
 
-def test_dead_units_have_a_mark():
+def test_silent_units_have_a_mark():
     text = svg(mlp())
     marked = [box.id for box in mlp().boxes if group(text, box.id).find(f"{SVG}path[@class='mark']") is not None]
-    assert marked == [box.id for box in mlp().boxes if "dead" in box.marks] != []
+    assert marked == [box.id for box in mlp().boxes if "silent" in box.marks] != []
 
 
 def test_arrows_have_a_level_and_a_way_back_if_asked_for():
@@ -495,7 +495,7 @@ def test_contrast_is_as_wcag_asks(mode):
     for kind in colors.values():
         assert contrast(kind.text, kind.fill) >= 4.5
         assert contrast(kind.stroke, ground) >= 3
-    for color in (*getattr(style, f"{mode}_LEVELS"), plain["arrow"], plain["dead"], plain["gradient"]):
+    for color in (*getattr(style, f"{mode}_LEVELS"), plain["arrow"], plain["silent"], plain["gradient"]):
         assert contrast(color, ground) >= 3
     assert contrast(plain["note"], ground) >= 4.5
     assert contrast(plain["note"], colors["cluster"].fill) >= 4.5

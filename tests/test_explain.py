@@ -1,6 +1,7 @@
 """The story that the explorer tells: its numbers against the engine's, its text, and which input is refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -200,10 +201,17 @@ def test_an_op_that_a_user_registers_is_explained_like_any_other():
     assert op["saved"] == [{"name": "factor", "text": "3"}] and op["formula"] == "3 x, elementwise."
 
 
-def test_the_mask_tells_what_it_blocks_and_which_units_are_dead():
+def test_gradients_of_an_earlier_backward_are_nowhere_in_a_story():
+    x, w = Tensor([1.0, -2.0]), nn.Parameter([[2.0, 1.0]], name="w")
+    before = tg.explain(tg.linear(x, w).relu().sum()).story
+    (w * 100).sum().backward()
+    assert tg.explain(tg.linear(x, w).relu().sum()).story["values"] == before["values"]
+
+
+def test_the_mask_tells_what_it_blocks_and_which_units_are_silent():
     x = Tensor([[1.0, -1.0, -2.0], [2.0, -3.0, 4.0]], requires_grad=True)
     (op, _) = tg.explain(x.relu().sum()).story["ops"]
-    assert op["blocked"] == 0.5 and op["dead"] == [1]
+    assert op["blocked"] == 0.5 and op["silent"] == [1]
 
 
 # ---------------------------------------------------------------------- why the order matters
@@ -213,12 +221,29 @@ def test_both_orders_on_the_smallest_graph_where_they_differ():
     a = Tensor(2.0, requires_grad=True)
     b = a + a
     c = b + b
-    explorer = tg.explain(c)
-    both = explorer.story["compare"]
+    with tg.no_grad():
+        both = tg.explain(c).story["compare"]
     assert [visit["node"] for visit in both["naive"]["visits"]] == ["c", "b", "a", "a", "b", "a", "a"]
     assert [visit["node"] for visit in both["topological"]["visits"]] == ["c", "b", "a"]
     c.backward()
-    assert both["topological"]["grad"] == both["right"] == a.grad.item() and both["naive"]["grad"] == 6
+    assert both["topological"]["grad"] == both["right"] == a.grad.item()
+    assert both["topological"]["visits"][0]["grads"] == {"c": 1, "b": 2, "a": None}
+    # By hand: c passes 1 + 1 on to b. At its first visit b passes 2 + 2 on to a, and at its second again.
+    assert [visit["grads"]["a"] for visit in both["naive"]["visits"]] == [None, 4, 4, 4, 8, 8, 8]
+
+
+def test_page_lab_lesson_and_readme_say_the_same_of_recursion():
+    found = tg.explain(Tensor(1.0, requires_grad=True) * 1).story["compare"]
+    wrong, right = found["naive"]["grad"], found["right"]
+    measured = tg.lab.run("order", steps=2, lengths=(5,), executor=tg.lab.Serial())
+    assert (measured.slope_by_sums, measured.slope_in_order) == (wrong, right)
+    assert measured.visits_by_sums == [visit["node"] for visit in found["naive"]["visits"]]
+    assert measured.visits_in_order == [visit["node"] for visit in found["topological"]["visits"]]
+    root = Path(__file__).parents[1]
+    assert f"dc/da = {wrong} instead of {right};" in (root / "README.md").read_text()
+    assert f"dc/da = {wrong}(맞는 값은 {right});" in (root / "README.ko.md").read_text()
+    told = (root / "examples" / "lessons" / "3_order.ipynb").read_text()  # what its cells show
+    assert f"dc/da = {wrong:.1f}" in told and f"dc/da = {right:.1f}" in told and f"say {wrong}?" in told
 
 
 def test_paths_count_what_naive_recursion_would_visit():

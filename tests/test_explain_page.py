@@ -102,7 +102,7 @@ def unequal():
 
 
 def digits_network():
-    """64-64-32-10 on a batch of 32, with a unit that is dead."""
+    """64-64-32-10 on a batch of 32, with a unit that is silent."""
     tg.manual_seed(0)
     rng = np.random.default_rng(0)
     model = nn.MLP(64, [64, 32], 10)
@@ -648,6 +648,16 @@ def test_predict_waits_while_playing_and_can_be_switched_off(visit):
     assert page.locator("#reveal").is_visible()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_units_of_one_batch_are_silent_and_not_dead(visit, language):
+    x = Tensor([[1.0, -1.0, -2.0], [2.0, -3.0, 4.0]], requires_grad=True)
+    explorer = tg.explain(x.relu().sum())
+    step = next(i for i, told in enumerate(explorer.story["steps"]) if told["kind"] == "rule" and told["op"] == 0)
+    page = visit(explorer.html, f"#lang={language}&step={step}")
+    assert page.locator("#card .warning").inner_text() == fill(LANGUAGES[language]["card.silent"], rows=2, units=1)
+    assert "dead" not in page.locator("#card").inner_text().lower()
+
+
 # ---------------------------------------------------------------------- comparison
 
 
@@ -671,7 +681,7 @@ def test_comparison_of_the_two_orders(visit, language):
     assert page.locator("#comparison-next").is_disabled()
     ordered, naive = page.locator(".order").all()
     assert fill(words["compare.right"], count=3, grad=4) in ordered.inner_text()
-    assert fill(words["compare.wrong"], count=7, grad=6, right=4) in naive.inner_text()
+    assert fill(words["compare.wrong"], count=7, grad=8, right=4) in naive.inner_text()
     assert "✓" in ordered.locator(".outcome").text_content() and "✗" in naive.locator(".outcome").text_content()
     assert [order.locator(".list .pill").all_inner_texts() for order in (ordered, naive)] == [
         ["c", "b", "a"],
@@ -687,7 +697,7 @@ def test_comparison_by_keys_and_slider(visit):
     page.click("#compare")
     page.focus("#comparison-slider")
     page.keyboard.press("End")
-    assert "a.grad = 6" in page.locator("#orders").inner_text()
+    assert "a.grad = 8" in page.locator("#orders").inner_text()
     for key in ("ArrowLeft", "Home", "ArrowRight"):
         page.keyboard.press(key)
     assert page.locator(".order .pill").all_inner_texts() == ["c", "c"]
@@ -1222,7 +1232,7 @@ def stop():
 
 
 def many_kinds(stop):
-    """Whatever has a text of its own: masks, dead units, broadcasting, options, maps of all kinds, odd numbers."""
+    """Whatever has a text of its own: masks, silent units, broadcasting, options, maps of all kinds, odd numbers."""
     x = Tensor(np.linspace(-1, 1, 70 * 90).reshape(70, 90), requires_grad=True, name="x")
     weight = nn.Parameter(np.ones(90), name="weight")
     part = x[:10, :9] * np.array([np.nan, *np.ones(8)])

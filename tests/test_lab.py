@@ -108,8 +108,9 @@ def test_a_spread_is_what_the_statistics_module_says():
     spread = lab.Spread.of(values)
     assert spread.mean == pytest.approx(statistics.fmean(values))
     assert spread.deviation == pytest.approx(statistics.stdev(values))
+    assert (spread.least, spread.most) == (-3.0, 8.0)
     assert spread.standard_error == pytest.approx(statistics.stdev(values) / 2)
-    assert lab.Spread.of([7.0]) == lab.Spread(7.0, 0.0, 1)
+    assert lab.Spread.of([7.0]) == lab.Spread(7.0, 0.0, 1, 7.0, 7.0)
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -171,16 +172,48 @@ class Odd(lab.Findings):
 
 
 def test_what_json_does_not_know_becomes_plain_or_null():
-    odd = Odd(np.array([1.0, np.nan, np.inf]), {1: (np.float32(0.5), lab.Spread(1.0, 2.0, 3), math.nan)})
+    odd = Odd(np.array([1.0, np.nan, np.inf]), {1: (np.float32(0.5), lab.Spread(1.0, 2.0, 3, 0.0, 3.0), math.nan)})
     plain = odd.to_dict()["numbers"]
     assert plain["numbers"] == [1.0, None, None]
-    assert plain["nested"] == {"1": [0.5, {"mean": 1.0, "deviation": 2.0, "count": 3}, None]}
+    assert plain["nested"] == {"1": [0.5, {"mean": 1.0, "deviation": 2.0, "count": 3, "least": 0.0, "most": 3.0}, None]}
 
 
 def test_a_figure_that_fails_leaves_no_file():
     with pytest.raises(RuntimeError, match="no figure"):
         Odd(np.zeros(1), {}).save("out")
     assert not os.path.exists("out")
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_of_one_seed_nothing_is_in_the_plural(name):
+    once = {option: 1 for option in ("seeds", "epochs", "tuning_seeds", "moment_seeds") if option in TINY[name]}
+    found = lab.run(name, executor=lab.Serial(), **{**TINY[name], **once})
+    several = r"(?<![\d.,^])1 (seeds|epochs|layers|networks|units|steps|runs|visits|blocks|ops|tables|claims)\b"
+    text = re.sub(r"\s+", " ", f"{found!r} {found}")
+    assert not re.search(several, text) and "seeds 0 to 0" not in text
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_no_whisker_or_mark_of_a_share_leaves_what_a_share_can_be(name):
+    pytest.importorskip("matplotlib")
+    for axes in small_run(name).figure().axes:
+        for direction, label in enumerate((axes.get_xlabel(), axes.get_ylabel())):
+            if "(%)" in label or "share" in label:
+                drawn = [segment for each in axes.collections for segment in each.get_segments()]
+                drawn += [line.get_xydata() for line in axes.lines]
+                ends = np.concatenate(drawn)[:, direction]
+                assert ends.min() >= 0 and ends.max() <= (100 if "(%)" in label else 1) + 1e-9, label
+
+
+def test_a_mean_of_shares_has_an_interval_within_0_and_1():
+    assert lab.Spread.of([0.0] * 20).share_interval == lab.findings.wilson_interval(0.0, 20)
+    nearly_none, nearly_all = lab.Spread.of([0.0, 0.0, 0.0, 0.5]), lab.Spread.of([1.0, 1.0, 1.0, 0.5])
+    assert nearly_none.mean < 2 * nearly_none.standard_error  # so that two standard errors would leave 0
+    low, high = nearly_none.share_interval
+    assert 0 < low < nearly_none.mean < high < 1
+    assert nearly_all.share_interval == pytest.approx((1 - high, 1 - low))
+    yes_and_no = [1.0] * 30 + [0.0] * 70  # of single trials it is Wilson's own, but for n - 1 in the deviation
+    assert lab.Spread.of(yes_and_no).share_interval == pytest.approx(lab.findings.wilson_interval(0.3, 99))
 
 
 # ---------------------------------------------------------------------- the command

@@ -42,7 +42,7 @@ def test_dead_is_silent_for_every_row(found, place):
         dead = [np.mean((each <= 0).all(axis=0)) for each in sums]
         batches = [np.mean((each.reshape(10, 30, 64) <= 0).all(axis=1)) for each in sums]
         assert rate.dead[layer].mean == pytest.approx(np.mean(dead))
-        assert rate.dead_on_batch[layer].mean == pytest.approx(np.mean(batches))
+        assert rate.silent_on_batch[layer].mean == pytest.approx(np.mean(batches))
         assert rate.zeros[layer].mean == pytest.approx(np.mean([np.mean(each <= 0) for each in sums]))
     assert rate.error.mean == pytest.approx(np.mean([error for _, error in by_seed]))
 
@@ -63,7 +63,7 @@ def test_those_that_start_dead_are_counted_before_the_first_step(found):
 
 def test_what_is_dead_on_all_data_is_dead_on_each_batch_and_silent(found):
     for rate in found.rates:
-        for dead, on_batch, zeros in zip(rate.dead, rate.dead_on_batch, rate.zeros):
+        for dead, on_batch, zeros in zip(rate.dead, rate.silent_on_batch, rate.zeros):
             assert dead.mean <= on_batch.mean and dead.mean <= zeros.mean
         assert rate.dead_of_all.mean == pytest.approx(np.mean([dead.mean for dead in rate.dead]))
 
@@ -139,13 +139,25 @@ def test_a_unit_that_still_moves_is_not_called_still(found):
         assert moving.claims()[2].verdict == "does not hold here"
 
 
+def test_whiskers_end_at_all_and_at_nothing(found):
+    pytest.importorskip("matplotlib")
+    nearly_all, nearly_none = lab.Spread.of([1.0] * 7 + [0.7]), lab.Spread.of([0.0] * 7 + [0.3])
+    assert nearly_all.mean + nearly_all.deviation > 1 and nearly_none.mean - nearly_none.deviation < 0
+    rates = [dataclasses.replace(found.rates[0], dead=[nearly_all, nearly_none])]
+    cells = [Cell.of(20, 2, 100, dead=100), Cell.of(2, 10, 100, dead=0)]
+    extreme = dataclasses.replace(found, rates=rates, born=BornDead.of(0, cells))
+    for axes in extreme.figure().axes[:2]:
+        ends = np.concatenate([segment[:, 1] for each in axes.collections for segment in each.get_segments()])
+        assert ends.min() == 0 and ends.max() == pytest.approx(100)
+
+
 def test_the_figure_is_labelled_and_shows_the_numbers(found):
     pytest.importorskip("matplotlib")
     axes = found.figure().axes
     assert len(axes) == 4 and all(each.get_xlabel() and each.get_ylabel() and each.get_title() for each in axes)
     by_rate, by_depth, sums, _ = axes
     shown = {float(y) for line in by_rate.lines for y in line.get_ydata()}
-    assert {100 * dead.mean for rate in found.rates for dead in (*rate.dead, *rate.dead_on_batch)} <= shown
+    assert {100 * dead.mean for rate in found.rates for dead in (*rate.dead, *rate.silent_on_batch)} <= shown
     counted = {float(y) for line in by_depth.lines for y in line.get_ydata()}
     assert {100 * cell.estimate for cell in found.born.cells} <= counted
     assert any(list(line.get_ydata()) == found.death.highest for line in sums.lines)

@@ -70,7 +70,7 @@ def test_each_start_has_seeds_of_its_own_and_all_are_shown(found):
     assert [each.seeds for each in found.moments] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     assert [run.seed for run in found.training(XAVIER, 3).runs] == [0, 1]
     text = str(found)
-    assert "0-3" in text and "8-11" in text and "seeds 0 to 1" in text
+    assert "0 to 3" in text and "8 to 11" in text and "seeds 0 to 1" in text
     json.dumps(found.to_dict(), allow_nan=False)
 
 
@@ -107,6 +107,18 @@ def test_verdicts_follow_the_numbers(found):
     far = dataclasses.replace(found.moments[1], expected=[each * 100 for each in found.moments[1].expected])
     says = dataclasses.replace(found, moments=[found.moments[0], far, found.moments[2]])
     assert found.claims()[0].verdict == "holds" and says.claims()[0].verdict != "holds"
+
+
+def test_no_loss_is_outside_of_the_figure_or_under_its_legend(found):
+    pytest.importorskip("matplotlib")
+    jumpy = dataclasses.replace(found.trainings[0], runs=[init.Training(0, [1.0, 9.0, 0.5], 0.0, 1e-3)])
+    for trainings in (found.trainings, [*found.trainings, jumpy]):
+        figure = dataclasses.replace(found, trainings=trainings).figure()
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            low, high = axes.get_ylim()
+            assert all(low <= y <= high for line in axes.lines for y in line.get_ydata())
+            assert axes.get_legend().get_window_extent().y1 < axes.get_window_extent().y0
 
 
 def test_the_figure_is_labelled(found):

@@ -121,8 +121,10 @@ def test_large_inputs_make_the_singular_values_smaller_where_they_come_in(found)
 
 def test_verdicts_follow_the_numbers(found):
     assert [claim.verdict for claim in found.claims()] == ["holds in part", "holds", "holds", "holds in part"]
-    kept = [dataclasses.replace(each, shares=[lab.Spread(0.0, 0.1, 8)] * each.depth) for each in found.decays]
-    flat = [dataclasses.replace(each, factor=lab.Spread(1.0, 0.1, 8)) for each in kept]
+    kept = [
+        dataclasses.replace(each, shares=[lab.Spread(0.0, 0.1, 8, -0.1, 0.1)] * each.depth) for each in found.decays
+    ]
+    flat = [dataclasses.replace(each, factor=lab.Spread(1.0, 0.1, 8, 0.9, 1.1)) for each in kept]
     note, quarter, he, _ = (claim.verdict for claim in dataclasses.replace(found, decays=flat).claims())
     assert (note, quarter, he) == ("does not hold here", "does not hold here", "holds in part")
 

@@ -1,6 +1,8 @@
 """The record as it is read: the order of the program, names, lines, modules, and what flowed back."""
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -76,6 +78,119 @@ def test_values_are_called_as_the_variables_they_are_assigned_to_and_taken_from(
     total = c.sum()
     names = {value.name for value in read(total, "draw").values}
     assert names == {"a", "b", "w", "c", "total", None}  # b * w has no name
+
+
+def leaf_names(t):
+    return [value.name for value in read(t, "draw").values if value.maker is None and value.requires_grad]
+
+
+def test_a_leaf_is_called_by_the_variable_that_holds_it_not_by_one_that_was_bound_anew():
+    z = Tensor([1.0, 2.0], requires_grad=True)
+    s = z
+    s = s * 2
+    assert leaf_names(s) == ["z"]
+    q = Tensor(1.0, requires_grad=True)
+    y = q * z
+    q = 3  # now q is no tensor at all
+    assert leaf_names(y) == [None, "z"]
+    r, alias = Tensor(1.0, requires_grad=True), z
+    del z
+    assert leaf_names(r * alias) == ["r", "alias"]
+    del alias
+    assert leaf_names(y) == [None, None]
+
+
+def doubled(v):
+    return v * 2
+
+
+def doubled_in_a_variable_bound_anew(v):
+    v = v * 2
+    return v
+
+
+def sum_of_three():
+    total = 0
+    for i in range(3):
+        w = Tensor(float(i), requires_grad=True)
+        total = total + w * w
+    return total
+
+
+def a_leaf_of_its_own():
+    scale = Tensor(3.0, requires_grad=True)
+    return scale * 2
+
+
+def one_of_three():
+    for i in range(3):
+        w = Tensor(float(i), requires_grad=True)
+        if not i:
+            first = w * 2
+    return first
+
+
+def test_an_argument_of_a_function_is_a_name_only_where_it_is_the_only_one():
+    x = Tensor(1.0, requires_grad=True)
+    assert leaf_names(doubled(x)) == ["x"]
+    assert leaf_names(doubled(Tensor(1.0, requires_grad=True))) == ["v"]
+    assert leaf_names(a_leaf_of_its_own()) == ["scale"]
+    assert leaf_names(doubled_in_a_variable_bound_anew(Tensor(1.0, requires_grad=True))) == [None]
+    both = doubled(Tensor(1.0, requires_grad=True)) + doubled(Tensor(2.0, requires_grad=True))
+    assert leaf_names(both) == [None, None]
+    v = Tensor(3.0, requires_grad=True)
+    assert leaf_names(doubled(Tensor(1.0, requires_grad=True)) + v) == [None, "v"]
+
+
+def test_the_variable_of_a_loop_names_only_what_it_holds_now():
+    ws = [Tensor(float(i), requires_grad=True) for i in range(2)]
+    assert leaf_names(sum([w * 2 for w in ws])) == [None, None]
+    total = 0
+    for w in ws:
+        total = total + w * w
+    assert leaf_names(total) == [None, "w"]
+    assert leaf_names(sum_of_three()) == [None] * 3
+    assert leaf_names(one_of_three()) == [None]
+
+
+def test_variables_of_the_module_are_known_in_its_functions():
+    assert leaf_names(GLOBAL * 2) == ["GLOBAL"]
+
+
+GLOBAL = Tensor(1.0, requires_grad=True)
+
+
+def test_an_attribute_is_not_called_as_a_variable():
+    class Cache:
+        pass
+
+    cache, h = Cache(), Tensor(1.0, requires_grad=True)
+    cache.h = h * 2
+    y = cache.h * h
+    assert [value.name for value in read(y, "draw").values] == ["h", None, "cache.h", "y"]
+
+
+def test_a_constant_that_was_filled_anew_has_lost_its_name():
+    x, filled, kept, listed = Tensor([1.0], requires_grad=True), np.array([2.0]), np.array([3.0]), [4.0]
+    y = x * filled * kept * listed
+    filled[:] = 9
+    names = [value.name for value in read(y, "draw").values if value.kind == "constant"]
+    assert names == [None, "kept", "listed"]
+
+
+def test_the_tensor_that_a_module_makes_of_an_array_is_called_as_the_array():
+    model, X = nn.Linear(2, 1), np.ones((3, 2))
+    y = model(X) + model(X)
+    inputs = [value for value in read(y, "draw").values if value.kind == "input"]
+    assert [value.name for value in inputs] == ["X", "X"] and inputs[0].tensor is not inputs[1].tensor
+    X = X * 2
+    assert [value.name for value in read(y, "draw").values if value.kind == "input"] == [None, None]
+
+
+def test_what_a_notebook_calls_its_results_is_no_name():
+    shown = [Tensor(1.0, requires_grad=True)]
+    _ = _1 = shown[0]
+    assert leaf_names(shown[0] * 2) == [None]
 
 
 def test_a_name_of_ones_own_wins():
@@ -163,11 +278,21 @@ def test_without_retain_graph_nothing_is_kept():
     assert op.received is None and op.sent == ()
 
 
-def test_a_pass_that_is_recorded_itself_keeps_no_circle():
+def test_a_pass_that_is_recorded_itself_leaves_arrays_and_no_circle():
     x = Tensor([3.0], requires_grad=True)
-    y = (x * x).sum()
+    y = x * x
     tg.grad(y, x, create_graph=True)
-    assert y.op.received is None
+    op = y.op
+    assert op.sent[0] + op.sent[1] == 6 and op.received == 1
+    assert not any(isinstance(each, Tensor) for each in (op.received, *op.sent))
+    gone = weakref.ref(op)
+    gc.collect()
+    gc.disable()
+    try:
+        del y, op
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # ---------------------------------------------------------------------- refused
@@ -196,7 +321,7 @@ def test_calls_of_something_else_give_no_names():
     xs, start = [Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)], Tensor(0.0, requires_grad=True)
     total = sum(xs, start)
     names = {value.tensor: value.name for value in read(total, "draw").values}
-    assert names[start] is None and names[xs[0]] is None
+    assert names[start] == "start" and names[xs[0]] is None  # the variable that holds it, not sum's argument
     rows = list(Tensor([1.0, 2.0], requires_grad=True))
     assert read(rows[0] + rows[1], "draw").steps[1].result.name is None
 

@@ -1,4 +1,8 @@
-"""Which units of a network ever speak: dead ReLU units, and how sparse the living ones are."""
+"""Which units of a network ever speak: silent and dead ReLU units, and how sparse the living ones are.
+
+A unit is *silent* on some rows if it puts out 0, and passes no gradient on, for each of them. It is *dead* if the rows
+are all of the data, since then nothing is left that could teach it. What has seen a batch alone can only say silent.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from .graph import topological_order
 from .mode import enable_grad
 from .tensor import Tensor
 from .train import aligned, evaluating
+from .words import plural
 
-__all__ = ["DeadUnits", "UnitActivity", "dead_in_batch", "dead_units", "tells_of_dead_units"]
+__all__ = ["DeadUnits", "UnitActivity", "dead_units", "silent_on", "silent_units", "tells_of_silent_units"]
 
 # Activations that are flat at 0: a unit there puts out nothing, and learns nothing either.
 _CAN_DIE = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_sigmoid", "hard_swish"})
@@ -25,7 +30,7 @@ class UnitActivity:
 
     layer: str  # the activation, and the weights before it
     units: int
-    dead: list[int]  # the units that were silent, and without a gradient, on every row
+    dead: list[int]  # the units that were silent on every row
     sparsity: float  # the share of silent values among all, from 0 to 1
 
 
@@ -44,28 +49,28 @@ class DeadUnits:
     def __repr__(self) -> str:
         """The layers as a table."""
         if not self.layers:
-            return f"no layer that could have dead units, over {self.rows} rows"
+            return "no layer that could have dead units"
         lines = [["layer", "units", "dead", "zeros", "which are dead"]]
         for layer in self.layers:
             which = ", ".join(map(str, layer.dead[:10])) + (", ..." if len(layer.dead) > 10 else "")
             zeros = f"{layer.sparsity:.1%}".replace("%", " %")
             lines.append([layer.layer, str(layer.units), str(len(layer.dead)), zeros, which or "-"])
-        return f"dead units over {self.rows} rows\n{aligned(lines)}"
+        return f"units that are dead: {silent_on(self.rows)} of data\n{aligned(lines)}"
 
 
 def dead_units(model: nn.Module, X, *, batch_size: int = 256) -> DeadUnits:
     """Find the units that put out 0 and pass no gradient on for any row of ``X``, in every layer that can have them.
 
-    Such a unit is dead: these data cannot teach it any more. One that is silent for many rows but not for all is
-    not dead, only sparse, and ``sparsity`` counts that. Looked at are relu, relu6, threshold, thresholded_relu,
-    hard_sigmoid and hard_swish, wherever they stand in the graph: as modules or as functions. The model computes in
-    evaluation mode and gets its own mode back. ValueError if ``X`` has no rows.
+    Such a unit is dead, if ``X`` is all of the data: nothing can teach it any more. One that is silent for many rows
+    but not for all is not dead, only sparse, and ``sparsity`` counts that. Looked at are relu, relu6, threshold,
+    thresholded_relu, hard_sigmoid and hard_swish, wherever they stand in the graph: as modules or as functions. The
+    model computes in evaluation mode and gets its own mode back. ValueError if ``X`` has no rows.
 
     >>> layer = nn.Linear(1, 3)
     >>> layer.weight.data[:] = [[1.0], [-1.0], [1.0]]
     >>> layer.bias.data[:] = [0.0, 0.0, -5.0]
     >>> tg.dead_units(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0]]))
-    dead units over 2 rows
+    units that are dead: silent on these 2 rows of data
                  layer  units  dead   zeros  which are dead
     relu of 0.weight      3     2  66.7 %            1, 2
     """
@@ -103,22 +108,31 @@ def _can_die(op: Any, output: np.ndarray) -> bool:
     return op.name in _CAN_DIE and output.ndim > 1
 
 
-def tells_of_dead_units(op: Any, output: np.ndarray) -> bool:
-    """Whether this batch can tell which units are dead: of an activation that has such, and more than one row of it."""
+def silent_on(rows: int) -> str:
+    """What is said of silent units everywhere.
+
+    >>> silent_on(1), silent_on(1438)
+    ('silent on this 1 row', 'silent on these 1,438 rows')
+    """
+    return f"silent on {'this' if rows == 1 else 'these'} {plural(rows, 'row')}"
+
+
+def tells_of_silent_units(op: Any, output: np.ndarray) -> bool:
+    """Whether silence means something here: of an activation that can die, on a batch of more than one row."""
     return _can_die(op, output) and len(output) > 1
 
 
-def dead_in_batch(op: Any, output: np.ndarray) -> list[int]:
-    """The units of this activation that are 0, and pass no gradient on, in every row of this one batch.
+def silent_units(op: Any, output: np.ndarray) -> list[int]:
+    """The units of this activation that are silent on every row of this batch.
 
-    Units are counted along all axes but the first. [] for ops that cannot have dead units, and for a single row,
-    which tells nothing about others.
+    Units are counted along all axes but the first. [] for ops that cannot die, and for a single row, which tells
+    nothing about others.
 
     >>> y = tg.relu(Tensor([[-1.0, 2.0], [-3.0, -4.0]], requires_grad=True))
-    >>> dead_in_batch(y.op, y.detach().numpy())
+    >>> silent_units(y.op, y.detach().numpy())
     [0]
     """
-    if not tells_of_dead_units(op, output):
+    if not tells_of_silent_units(op, output):
         return []
     return [int(i) for i in np.flatnonzero(_silent(op, output).reshape(-1) == len(output))]
 

@@ -6,6 +6,7 @@ The order is that of the program: each op knows when it was recorded. Nothing is
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from .graph import topological_order, unbroadcast
 from .nn.module import Module
 from .nn.parameter import Parameter
-from .source import Line, argument_names, assigned_name, line_at
+from .source import Line, argument_names, assigned_name, line_at, names_bound_once, variables_now
 from .tensor import Tensor
 
 __all__ = ["ModuleCall", "Reading", "Step", "Value", "read"]
@@ -44,10 +45,15 @@ class Value:
     id: str
     kind: str  # parameter, input, constant, result or output
     array: np.ndarray
-    tensor: Tensor | None  # None for a constant
+    given: Any  # the tensor itself, or the constant as the program gave it
     name: str | None
     maker: Step | None = None
     uses: list[tuple[Step, int]] = field(default_factory=list)  # the op and the number of the argument
+
+    @property
+    def tensor(self) -> Tensor | None:
+        """The tensor; None for a constant."""
+        return self.given if isinstance(self.given, Tensor) else None
 
     @property
     def requires_grad(self) -> bool:
@@ -55,12 +61,18 @@ class Value:
         return self.tensor is not None and self.tensor.requires_grad
 
     @property
-    def gradient(self) -> np.ndarray | None:
-        """What backward has left in ``grad``, or has passed on from here; None if it has not been here."""
-        if self.tensor is not None and self.tensor.grad is not None:
-            return np.asarray(self.tensor.grad._data)
-        received = self.maker.op.received if self.maker else None
-        return None if received is None else np.asarray(received)
+    def held(self) -> np.ndarray | None:
+        """What stands in ``grad``, from whatever backward pass; None if nothing does."""
+        grad = self.tensor.grad if self.tensor is not None else None
+        return None if grad is None else np.asarray(grad._data)
+
+    @property
+    def arrived(self) -> np.ndarray | None:
+        """The gradient that the last backward pass over this graph has brought here; None if it has not been here."""
+        if self.maker:
+            return None if self.maker.op.received is None else np.asarray(self.maker.op.received)
+        sent = [each for each in (step.sent(i) for step, i in self.uses) if each is not None]
+        return np.asarray(sum(sent[1:], sent[0])) if sent else None
 
     @property
     def calls(self) -> tuple[ModuleCall, ...]:
@@ -130,7 +142,8 @@ def read(t: Tensor, caller: str) -> Reading:
         steps.append(step)
     output = values.get(t) or _leaf(values, t)
     output.kind = "output" if output.maker else output.kind
-    _read_source(steps)
+    called = _read_source(steps)
+    _name_leaves(list(values.values()), called)
     return Reading(steps, list(values.values()), output)
 
 
@@ -158,7 +171,7 @@ def _argument(values: dict[Any, Value], argument: Any, array: Any) -> Value:
     if key in values and values[key].array.tobytes() != array.tobytes():  # but may have been filled anew in between
         key = object()
     if key not in values:
-        values[key] = Value(f"t{len(values)}", "constant", np.asarray(array), None, None)
+        values[key] = Value(f"t{len(values)}", "constant", np.asarray(array), argument, None)
     return values[key]
 
 
@@ -207,8 +220,12 @@ def _common(paths: Iterable[tuple[ModuleCall, ...]]) -> tuple[ModuleCall, ...]:
 # ---------------------------------------------------------------------- the program's text
 
 
-def _read_source(steps: list[Step]) -> None:
-    """Give each step its line, and each value without a name that of the variable it is assigned to or taken from."""
+def _read_source(steps: list[Step]) -> dict[Value, tuple[str, bool]]:
+    """Give each step its line, and each result without a name that of the variable it is assigned to.
+
+    Returned is what the lines call the values that no op has made, and whether the name never meant anything else.
+    """
+    called: dict[Value, tuple[str, bool]] = {}
     for step, following in zip(steps, [*steps[1:], None]):
         place = step.op.users_place()
         if place is None:
@@ -217,11 +234,15 @@ def _read_source(steps: list[Step]) -> None:
         if step.op.place is not None:
             function = (step.op.name, *step.op.aliases)
             step.result.name = step.result.name or assigned_name(place, function)
-            _name_leaves(step.arguments, argument_names(place, len(step.arguments), function))
+            given, names = step.arguments, argument_names(place, len(step.arguments), function)
         else:  # a built-in module was called, with its input, and its last op gives the value
             if following is None or not _in_one_call(step, following):
                 step.result.name = step.result.name or assigned_name(place)
-            _name_leaves([x for x in step.arguments if x.kind == "input"], argument_names(place, 1))
+            given, names = [x for x in step.arguments if x.kind == "input"], argument_names(place, 1)
+        for value, name in zip(given, names):
+            if name and not value.maker:
+                called.setdefault(value, (name, name in names_bound_once(place)))
+    return called
 
 
 def _in_one_call(step: Step, following: Step) -> bool:
@@ -236,7 +257,29 @@ def _users_call(step: Step) -> Any:
     return call
 
 
-def _name_leaves(values: list[Value], names: list[str | None]) -> None:
-    for value, name in zip(values, names):
-        if value.maker is None and (value.array.ndim or value.requires_grad):
-            value.name = value.name or name
+def _name_leaves(values: list[Value], called: dict[Value, tuple[str, bool]]) -> None:
+    """Give what no op has made the name of the variable that holds it now, or else what the lines call it.
+
+    The latter only if that variable holds the same numbers, as where a module has made a Tensor of an array, or if it
+    is gone and never was anything else: a name that may be wrong is worse than none.
+    """
+    unnamed = [v for v in values if not (v.maker or v.name) and (v.array.ndim or v.requires_grad) and _is_as_given(v)]
+    variables = variables_now()
+    names, things = {id(thing): name for name, thing in reversed(variables)}, dict(reversed(variables))
+    for value in unnamed:
+        value.name = names.get(id(value.given))
+    claims, taken = Counter(name for name, _ in called.values()), {v.name for v in values}
+    for value in unnamed:
+        name, is_own = called.get(value, ("", False))
+        is_own = is_own and claims[name] == 1 and name not in taken
+        if not value.name and (is_own or _equals(things.get(name), value)):
+            value.name = name
+
+
+def _equals(thing: Any, value: Value) -> bool:
+    return isinstance(thing, np.ndarray) and np.array_equal(thing, value.array, equal_nan=True)
+
+
+def _is_as_given(value: Value) -> bool:
+    """Whether a constant still holds the numbers that the op was given: an array may have been filled anew."""
+    return value.tensor is not None or np.array_equal(value.given, value.array, equal_nan=True)

@@ -1,8 +1,11 @@
 """Source: what the user's program says at the place where a node was made: the line, and the names of variables in it.
 
-``b = a + a`` needs no ``name="b"``: the statement tells what its value is called, and what its operands are. Python
-3.11 and later know which expression an instruction belongs to. Before, only the line is known, so that names are found
-where the line leaves no doubt.
+``b = a + a`` needs no ``name="b"``: the statement tells what its value is called. What it was computed from is called
+by the variable that holds it now, since one that held it then may have been bound anew. Where none does, as after a
+function has returned, the statement tells that too, if its variable never was anything else.
+
+Python 3.11 and later know which expression an instruction belongs to. Before, only the line is known, so that names are
+found where the line leaves no doubt.
 """
 
 from __future__ import annotations
@@ -10,17 +13,19 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+import sys
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from .op import registry
-from .place import Place, file_and_line
+from .place import _PACKAGE, Place, file_and_line
 
-__all__ = ["Line", "argument_names", "assigned_name", "line_at"]
+__all__ = ["Line", "argument_names", "assigned_name", "line_at", "names_bound_once", "variables_now"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,24 @@ def line_at(place: Place) -> Line:
     return Line(file, number, linecache.getline(file, number).strip())
 
 
+def variables_now() -> list[tuple[str, Any]]:
+    """The user's variables where this package was called from, and what they hold, the nearest first.
+
+    Those are the local ones, the global ones, those of the caller around, and so on. A notebook's own ``_`` and ``_1``
+    are left out.
+    """
+    found: list[tuple[str, Any]] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_PACKAGE):
+            for variables in (frame.f_locals, frame.f_globals):
+                found += variables.items()
+        frame = frame.f_back
+    return [(name, thing) for name, thing in found if name.isidentifier() and not name.startswith("_")]
+
+
 def assigned_name(place: Place, function: tuple[str, ...] = ()) -> str | None:
-    """The variable that the value made here is assigned to, if the statement does only that.
+    """The variable or attribute (``self.h``) that the value made here is assigned to, if the statement does only that.
 
     ``function``: the names of the op. A call of something else, such as ``rows = list(x)``, assigns more than what one
     op has made. () stands for a module.
@@ -78,6 +99,11 @@ def argument_names(place: Place, count: int, function: tuple[str, ...] = ()) -> 
     if len(operands) != count or _calls_another(node, function):
         return [None] * count
     return [_known(operand.id, place) if isinstance(operand, ast.Name) else None for operand in operands]
+
+
+def names_bound_once(place: Place) -> set[str]:
+    """The arguments and variables of the function around the place that were never anything else, nor will be."""
+    return _bound_once(_text(place), file_and_line(place)[1])
 
 
 def _node(expressions: dict[Any, ast.expr], place: Place, function: tuple[str, ...]) -> ast.expr | None:
@@ -106,7 +132,36 @@ def _may_be(node: ast.expr, function: tuple[str, ...]) -> bool:
 def _known(name: str | None, place: Place) -> str | None:
     """The name, if the code that ran knows it: a file may have been edited since."""
     code = place[0]
-    return name if name in {*code.co_varnames, *code.co_names, *code.co_freevars, *code.co_cellvars} else None
+    known = {*code.co_varnames, *code.co_names, *code.co_freevars, *code.co_cellvars}
+    return name if name and known.issuperset(name.split(".")) else None
+
+
+@lru_cache(maxsize=1024)
+def _bound_once(text: str, line: int) -> set[str]:
+    """The arguments and variables of the innermost function around the line that are bound once in it, in no loop."""
+    around = [node for node in ast.walk(_tree(text)) if isinstance(node, _FUNCTIONS) and _holds(node, line)]
+    if not around:
+        return set()
+    function = around[-1]  # ast.walk goes from the outside in
+    counts = Counter(_bound_in(function))
+    for loop in ast.walk(function):
+        if isinstance(loop, _LOOPS):
+            counts.update(_bound_in(loop))
+    return {name for name, count in counts.items() if count == 1}
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _holds(node: Any, line: int) -> bool:
+    return node.lineno <= line <= node.end_lineno
+
+
+def _bound_in(root: ast.AST) -> list[str]:
+    """The names that are bound or deleted in there, arguments included, each as often as it is."""
+    names = [node.id for node in ast.walk(root) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)]
+    return names + [node.arg for node in ast.walk(root) if isinstance(node, ast.arg)]
 
 
 def _calls_another(node: Any, function: tuple[str, ...]) -> bool:
@@ -155,8 +210,13 @@ def _positions(code: CodeType) -> list[Any]:
 
 
 def _parsed(place: Place) -> tuple[dict[Any, ast.expr], dict[Any, str]] | None:
-    lines = linecache.getlines(place[0].co_filename)
-    return _expressions("".join(lines)) if lines else None
+    text = _text(place)
+    return _expressions(text) if text else None
+
+
+def _text(place: Place) -> str:
+    """The whole file; "" if it cannot be read."""
+    return "".join(linecache.getlines(place[0].co_filename))
 
 
 @lru_cache(maxsize=32)
@@ -164,13 +224,7 @@ def _expressions(text: str) -> tuple[dict[Any, ast.expr], dict[Any, str]]:
     """All expressions of a program by their position, and the names that values of some are assigned to."""
     expressions: dict[Any, ast.expr] = {}
     names: dict[Any, str] = {}
-    try:
-        with warnings.catch_warnings():  # about the user's text, who has seen them already
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-    except (SyntaxError, ValueError):  # a notebook's cell with magic commands
-        return expressions, names
-    for node in ast.walk(tree):
+    for node in ast.walk(_tree(text)):
         if isinstance(node, ast.expr):
             expressions[_extent(node)] = node
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -182,11 +236,23 @@ def _expressions(text: str) -> tuple[dict[Any, ast.expr], dict[Any, str]]:
     return expressions, names
 
 
+@lru_cache(maxsize=32)
+def _tree(text: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():  # about the user's text, who has seen them already
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError):  # a notebook's cell with magic commands
+        return ast.Module([], [])
+
+
 def _note(names: dict[Any, str], value: Any, target: ast.expr) -> None:
-    if isinstance(target, ast.Name):
-        names[_extent(value)] = target.id
-    elif isinstance(target, ast.Attribute):
-        names[_extent(value)] = target.attr
+    """Note the name, or the names with dots between them, that the value is assigned to."""
+    owner = target
+    while isinstance(owner, ast.Attribute):
+        owner = owner.value
+    if isinstance(owner, ast.Name):
+        names[_extent(value)] = ast.unparse(target)
 
 
 def _extent(node: Any) -> Positions:

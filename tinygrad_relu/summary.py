@@ -1,4 +1,4 @@
-"""Summary: a network as a table: what each layer makes, how much it learns, and how many of its units are dead."""
+"""Summary: a network as a table: what each layer makes, how much it learns, and how many of its units are silent."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .activity import dead_in_batch, tells_of_dead_units
+from .activity import silent_units, tells_of_silent_units
 from .draw import traced
 from .nn.module import Module
 from .nn.parameter import Parameter
 from .tensor import Tensor
 from .train import aligned
-from .words import norm, number, percent
+from .words import norm, number, percent, plural
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 
@@ -27,7 +27,7 @@ class LayerSummary:
     layer: str  # as its repr, without the modules inside
     output_shape: tuple[int, ...] | None  # None where the output is no Tensor
     parameters: int  # its own ones, not those of modules inside
-    dead: list[int] | None  # units that were silent on every row; None where that has no meaning
+    silent: list[int] | None  # units that were silent on every row; None where that has no meaning
     gradient: float | None = None  # the Euclidean norm of the gradients of its own parameters; None if there are none
 
     @property
@@ -47,32 +47,37 @@ class ModelSummary:
     def __repr__(self) -> str:
         titles = [f"{each.name}: {each.layer}" if each.name else each.layer for each in self.layers]
         width = max(map(len, ["layer", *titles]))
-        lines = [["layer".ljust(width), "output shape", "parameters", "dead units", "|grad|"]]
+        lines = [["layer".ljust(width), "output shape", "parameters", self._silent_units(), "|grad|"]]
         for title, each in zip(titles, self.layers):
             shape = "-" if each.output_shape is None else str(each.output_shape)
-            lines.append([title.ljust(width), shape, f"{each.parameters:,}", _dead(each), _size(each)])
+            lines.append([title.ljust(width), shape, f"{each.parameters:,}", _silent(each), _size(each)])
         if all(each.gradient is None for each in self.layers):
             lines = [line[:-1] for line in lines]
         frozen = "" if self.learned == self.parameters else f", {self.parameters - self.learned:,} of them frozen"
-        return f"{aligned(lines)}\n{self.parameters:,} parameters{frozen}"
+        return f"{aligned(lines)}\n{plural(self.parameters, 'parameter')}{frozen}"
+
+    def _silent_units(self) -> str:
+        rows = {each.output_shape[0] for each in self.layers if each.silent is not None and each.output_shape}
+        return f"units silent on {plural(rows.pop(), 'row')}" if len(rows) == 1 else "silent units"
 
 
 def _size(layer: LayerSummary) -> str:
     return "-" if layer.gradient is None else number(layer.gradient, 3)
 
 
-def _dead(layer: LayerSummary) -> str:
-    if layer.dead is None:
+def _silent(layer: LayerSummary) -> str:
+    if layer.silent is None:
         return "-"
-    return f"{len(layer.dead)} of {layer.units} ({percent(len(layer.dead) / max(layer.units, 1))})"
+    return f"{len(layer.silent)} of {layer.units} ({percent(len(layer.silent) / max(layer.units, 1))})"
 
 
 def summary(model: Module, x: Any) -> ModelSummary:
-    """The layers of ``model`` with the shape of their output for the input ``x``, their parameters and dead units.
+    """The layers of ``model`` with the shape of their output for the input ``x``, their parameters and silent units.
 
-    After a backward pass each layer's gradients are shown too, by their size: where they vanish or explode is seen
-    at once. The share of dead units is that of ReLU and its like over the rows of ``x``: units that put out 0 and pass
-    no gradient on for any row. The model computes in evaluation mode, and gets its own mode back.
+    After a backward pass the gradients that it has left in each layer are shown too, by their size: where they vanish
+    or explode is seen at once. Silent units are those of ReLU and its like that put out 0 and pass no gradient on for
+    any row of ``x``; if that is all of the data, they are dead (see ``dead_units``). The model computes in evaluation
+    mode, and gets its own mode back.
 
     Raises TypeError if ``model`` is no Module.
 
@@ -80,9 +85,9 @@ def summary(model: Module, x: Any) -> ModelSummary:
     >>> layer.weight.data[:] = [[1.0], [-1.0], [1.0]]
     >>> layer.bias.data[:] = 0
     >>> tg.summary(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0]]))
-    layer                                     output shape  parameters     dead units
-    0: Linear(in_features=1, out_features=3)        (2, 3)           6              -
-    1: ReLU()                                       (2, 3)           0  1 of 3 (33.3 %)
+    layer                                     output shape  parameters  units silent on 2 rows
+    0: Linear(in_features=1, out_features=3)        (2, 3)           6                       -
+    1: ReLU()                                       (2, 3)           0         1 of 3 (33.3 %)
     6 parameters
     """
     if not isinstance(model, Module):
@@ -107,9 +112,9 @@ def _note(names: dict[Module, str], found: list[LayerSummary]) -> Any:
         grads = [np.asarray(p.grad._data).reshape(-1) for p in own if p.grad is not None]
         gradient = norm(np.concatenate(grads)) if grads else None
         shape = output.shape if isinstance(output, Tensor) else None
-        dead = _dead_units(module, args, output)
+        silent = _silent_units(module, args, output)
         size = sum(p.size for p in own)
-        found.append(LayerSummary(names[module], _title(module), shape, size, dead, gradient))
+        found.append(LayerSummary(names[module], _title(module), shape, size, silent, gradient))
 
     return note
 
@@ -118,9 +123,9 @@ def _title(module: Module) -> str:
     return f"{type(module).__name__}({module.extra_repr()})"
 
 
-def _dead_units(module: Module, args: tuple, output: Any) -> list[int] | None:
-    """The dead units of an activation. What a container or an idle dropout hands on counts where it was made."""
+def _silent_units(module: Module, args: tuple, output: Any) -> list[int] | None:
+    """The silent units of an activation. What a container or an idle dropout hands on counts where it was made."""
     handed_on = any(True for _ in module.children()) or any(output is argument for argument in args)
     if handed_on or not isinstance(output, Tensor) or output.op is None:
         return None
-    return dead_in_batch(output.op, output._data) if tells_of_dead_units(output.op, output._data) else None
+    return silent_units(output.op, output._data) if tells_of_silent_units(output.op, output._data) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent", "written"]
+__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent", "plural", "written"]
 
 _ON_ONE_LINE = 4
 SHOWN = 8  # elements, up to which all numbers are shown
@@ -66,6 +66,15 @@ def norm(gradient: np.ndarray) -> float:
 def percent(share: Any) -> str:
     """A share as text: 0.5 is '50 %'."""
     return f"{100 * share:.3g} %"
+
+
+def plural(n: int, word: str, plural_form: str | None = None) -> str:
+    """A count and what is counted, of which the plural is made with an s unless it is given.
+
+    >>> plural(1, "unit"), plural(0, "unit"), plural(10_000, "box", "boxes")
+    ('1 unit', '0 units', '10,000 boxes')
+    """
+    return f"{n:,} {word if n == 1 else plural_form or word + 's'}"
 
 
 def in_full(array: np.ndarray) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import Any
 
 import numpy as np
 
-from ..activity import dead_in_batch
+from ..activity import silent_on, silent_units
 from ..guard import changed_since
 from ..op import RECORD
 from ..reading import ModuleCall, Reading, Step, Value
 from ..source import Line
-from ..words import described, in_full, norm, number, option, percent
+from ..words import described, in_full, norm, number, option, percent, plural
 from .fold import Fold, folds
 from .frames import Frames
 from .picture import LEVELS, Arrow, Box, Picture
@@ -35,7 +36,8 @@ def picture(reading: Reading, *, depth: int | None = None, direction: str = "LR"
     if not reading.steps:
         builder.value(reading.output, ())
     made.notes += _changed_since(reading)
-    made.description = f"{len(reading.values)} tensors and {len(reading.steps)} ops in the order of the computation."
+    counts = f"{plural(len(reading.values), 'tensor')} and {plural(len(reading.steps), 'op')}"
+    made.description = f"{counts} in the order of the computation."
     return made
 
 
@@ -100,7 +102,7 @@ class _Builder:
         box = f"fold{unit.steps[0].id[2:]}"
         self.made.boxes.append(_fold_box(box, unit, [value for value, _, _ in given], self.frames.around(unit.calls)))
         if crowd:
-            self.made.boxes[-1].lines.append(f"{len(crowd):,} more inputs")
+            self.made.boxes[-1].lines.append(plural(len(crowd), "more input"))
         sent: dict[Value, list[np.ndarray]] = {value: [] for value, _, _ in outside}
         for value, step, i in outside:
             if (step, i) in self.flows:
@@ -156,31 +158,56 @@ def _crowd(values: list[Value], inside: set[Step]) -> set[Value]:
 
 
 def _value_box(value: Value, cluster: str) -> Box:
-    array, gradient = value.array, value.gradient
+    array = value.array
     lines = [value.name] if value.name else []
     lines += [f"{array.shape} {array.dtype}", *described(array)]
     tooltip = [f"{value.kind} {value.name or ''}".strip(), f"shape {array.shape}, {array.dtype}", in_full(array)]
     if value.requires_grad:
-        shown = ["not computed"] if gradient is None else described(gradient)
-        lines += [f"grad {shown[0]}"] if len(shown) == 1 else ["grad", *shown]
-        tooltip.append("grad: not computed" if gradient is None else f"grad:\n{in_full(gradient)}")
+        for title, gradient in _gradients(value):
+            shown = ["not computed"] if gradient is None else described(gradient)
+            lines += [f"{title} {shown[0]}"] if len(shown) == 1 and title != _EARLIER else [title, *shown]
+            tooltip.append(f"{title}: not computed" if gradient is None else f"{title}:\n{in_full(gradient)}")
     return Box(value.id, value.kind, lines, "\n".join(tooltip), cluster=cluster)
+
+
+_EARLIER = "grad from an earlier backward()"
+
+
+def _gradients(value: Value) -> list[tuple[str, np.ndarray | None]]:
+    """What to show as the gradient, under which title: what is in ``grad`` need not come from this graph, or not all.
+
+    It adds up over backward passes, and hooks, clipping and users change it; then what flowed back here is shown too.
+    """
+    held, arrived = value.held, value.arrived
+    if held is None or arrived is None:
+        return [("grad", arrived)] if held is None else [(_EARLIER, held)]
+    if _agree(held, arrived):
+        return [("grad", held)]
+    return [("grad", held), ("last backward()", arrived)]
+
+
+def _agree(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two gradients are the same but for the order in which they were added up."""
+    close, size = np.sqrt(np.finfo(a.dtype).eps), norm(b)
+    with np.errstate(all="ignore"):
+        return np.allclose(a, b, rtol=close, atol=close * size if math.isfinite(size) else 0.0, equal_nan=True)
 
 
 def _op_box(step: Step, cluster: str) -> Box:
     op, marks = step.op, []
     options = [option(name, value) for name, value in op.options.items() if _is_chosen(step, name, value)]
     lines = [op.name, *options, *saved(op)]
-    dead = dead_in_batch(step.op, step.result.array)
-    if dead:
-        marks.append("dead")
-        lines.append(f"{len(dead)} of {step.result.array[0].size} units dead")
+    silent = silent_units(step.op, step.result.array)
+    if silent:
+        marks.append("silent")
+        words = silent_on(len(step.result.array))
+        lines.append(f"{len(silent)} of {plural(step.result.array[0].size, 'unit')} {words}")
     tooltip = [", ".join([op.name, *options]), step.formula]
     if step.line:
         tooltip += [_place(step.line), step.line.text]
     tooltip += [f"saved {name}:\n{in_full(array)}" for name, array in saved_arrays(op).items()]
-    if dead:
-        tooltip.append(f"units that are silent on every row, and learn nothing: {', '.join(map(str, dead))}")
+    if silent:
+        tooltip.append(f"units that are {words}, and learn nothing from them: {', '.join(map(str, silent))}")
     link = step.line.url if step.line else ""
     return Box(step.id, "op", lines, "\n".join(tooltip), link, cluster, tuple(marks))
 
@@ -205,22 +232,35 @@ def _fold_box(box: str, unit: Fold, given: list[Value], cluster: str) -> Box:
     size = sum(value.array.size for value in learned)
     lines = [unit.title]
     if len(unit.steps) > 1 and not unit.is_run:
-        lines.append(f"{len(unit.steps):,} ops")
+        lines.append(plural(len(unit.steps), "op"))
     if learned:
-        lines.append(f"{size:,} parameters")
-    sizes = [norm(value.gradient) for value in learned if value.gradient is not None]
-    if sizes:
-        lines.append(f"their |g| {number(min(sizes), 2)} … {number(max(sizes), 2)}")
-    dead = sum(len(dead_in_batch(step.op, step.result.array)) for step in unit.steps)
-    if dead:
-        lines.append(f"{dead} dead units")
+        lines.append(plural(size, "parameter"))
+    lines += _sizes(learned)
+    silent: Counter[int] = Counter()  # by the number of rows
+    for step in unit.steps:
+        found = silent_units(step.op, step.result.array)
+        if found:
+            silent[len(step.result.array)] += len(found)
+    lines += [f"{plural(count, 'unit')} {silent_on(rows)}" for rows, count in silent.items()]
     names = [f"{value.name or value.id} {value.array.shape}" for value in learned]
     shown = [step.op.name for step in unit.steps[:20]] + ["..."] * (len(unit.steps) > 20)
     tooltip = [*lines, "ops: " + ", ".join(shown)] + ([f"parameters: {', '.join(names[:20])}"] if names else [])
     line = unit.steps[0].line
     if line:
         tooltip += [_place(line), line.text]
-    return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("dead",) * bool(dead))
+    return Box(box, "fold", lines, "\n".join(tooltip), line.url if line else "", cluster, ("silent",) * bool(silent))
+
+
+def _sizes(learned: list[Value]) -> list[str]:
+    """From where to where the gradients of some parameters go; apart, of those that an earlier backward pass left."""
+    lines = []
+    for title, gap in (("grad", " "), (_EARLIER, "\n")):
+        found = [gradient for value in learned for name, gradient in _gradients(value) if name == title]
+        sizes = [norm(gradient) for gradient in found if gradient is not None]
+        if sizes:
+            words = f"their {title.replace('grad', '|g|')}{gap}{number(min(sizes), 2)} … {number(max(sizes), 2)}"
+            lines += words.split("\n")
+    return lines
 
 
 def _argument_labels(step: Step) -> list[str]:

@@ -164,8 +164,8 @@ def _add_box(graph: graphviz.Digraph, box: Box) -> None:
     if box.kind == "parameter":  # a bar at the left, then the rest
         bar = _BAR / (_POINTS * float(attributes["width"]))
         attributes["fillcolor"] = f"{colors.stroke};{bar:.3f}:{colors.fill}"
-    if "dead" in box.marks:
-        attributes |= {"color": style.LIGHT_PLAIN["dead"], "penwidth": "2.4"}
+    if "silent" in box.marks:
+        attributes |= {"color": style.LIGHT_PLAIN["silent"], "penwidth": "2.4"}
     graph.node(box.id, _label(box.lines), **attributes)
 
 

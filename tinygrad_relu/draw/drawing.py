@@ -12,6 +12,7 @@ from typing import Any
 import graphviz
 
 from ..serialize import replacing
+from ..words import plural
 from .dot import digraph
 from .mermaid import mermaid
 from .page import page
@@ -60,7 +61,7 @@ class Drawing(graphviz.Digraph):
         kinds = [box.kind for box in self.picture.boxes]
         ops, folds = kinds.count("op"), kinds.count("fold")
         counts = {"tensor": len(kinds) - ops - folds, "op": ops, "fold": folds, "arrow": len(self.picture.arrows)}
-        words = [f"{n} {name}{'s' if n != 1 else ''}" for name, n in counts.items() if n or name != "fold"]
+        words = [plural(n, name) for name, n in counts.items() if n or name != "fold"]
         return f"<Drawing {self.picture.name!r}: {'; '.join([', '.join(words), *self.picture.notes])}>"
 
     def _repr_mimebundle_(

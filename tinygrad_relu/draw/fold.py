@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..reading import ModuleCall, Reading, Step
+from ..words import plural
 
 __all__ = ["Fold", "folds"]
 
@@ -53,7 +54,8 @@ def folds(reading: Reading, depth: int | None, limit: int | None) -> tuple[list[
             break
     else:
         units = _runs_folded([_closed(unit) for unit in units], limit)
-    return units, [f"{steps:,} ops in {len(units):,} boxes: more cannot be read. limit=None draws them all."]
+    note = f"{plural(steps, 'op')} in {plural(len(units), 'box', 'boxes')}: more cannot be read."
+    return units, [f"{note} limit=None draws them all."]
 
 
 def _boxes(units: list[Fold]) -> int:
@@ -141,7 +143,7 @@ def _closed(unit: Fold) -> Fold:
 def _counted(steps: list[Step]) -> str:
     counts = Counter(step.op.name for step in steps).most_common(3)
     more = "" if len({step.op.name for step in steps}) <= 3 else ", ..."
-    return f"{len(steps):,} ops: " + ", ".join(f"{count:,} {name}" for name, count in counts) + more
+    return f"{plural(len(steps), 'op')}: " + ", ".join(f"{count:,} {name}" for name, count in counts) + more
 
 
 def _all_steps(units: list[Fold]) -> list[Step]:

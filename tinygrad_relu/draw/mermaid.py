@@ -70,7 +70,7 @@ def _inside(
 def _box(box: Box, titles_only: bool) -> str:
     left, right = _SHAPES.get(box.kind, _RECTANGLE)
     label = "\n".join(box.lines[:1] if titles_only else box.lines)
-    kind = "dead" if "dead" in box.marks else box.kind  # of two classes with colours, the last one defined wins
+    kind = "silent" if "silent" in box.marks else box.kind  # of two classes with colours, the last one defined wins
     return f"{box.id}{left}{_escaped(label)}{right}:::{kind}"
 
 
@@ -88,9 +88,9 @@ def _classes(picture: Picture) -> list[str]:
         border = style.BORDERS[kind]
         dash = f",stroke-dasharray:{border.dash}" if border.dash else ""
         lines.append(f"classDef {kind} {_colors(style.LIGHT[kind])},stroke-width:{border.width}px{dash}")
-    if any("dead" in box.marks for box in picture.boxes):
-        dead = style.LIGHT["op"]._replace(stroke=style.LIGHT_PLAIN["dead"])
-        lines.append(f"classDef dead {_colors(dead)},stroke-width:2.4px")
+    if any("silent" in box.marks for box in picture.boxes):
+        silent = style.LIGHT["op"]._replace(stroke=style.LIGHT_PLAIN["silent"])
+        lines.append(f"classDef silent {_colors(silent)},stroke-width:2.4px")
     if picture.clusters:
         ids = ",".join(cluster.id for cluster in picture.clusters)
         lines += [f"classDef module {_colors(style.LIGHT['cluster'])}", f"class {ids} module"]

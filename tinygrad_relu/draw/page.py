@@ -241,8 +241,8 @@ def _legend(picture: Picture) -> str:
     """What each kind of box and each colour of an arrow means, of those that occur."""
     kinds = {box.kind for box in picture.boxes}
     items = [_entry(_box_sign(kind), name) for kind, name in _KINDS.items() if kind in kinds]
-    if any("dead" in box.marks for box in picture.boxes):
-        items.append(_entry(_box_sign("op", "dead"), "op with dead units"))
+    if any("silent" in box.marks for box in picture.boxes):
+        items.append(_entry(_box_sign("op", "silent"), "op with silent units"))
     levels = {arrow.level for arrow in picture.arrows}
     arrows = []
     if levels - {None}:

@@ -20,7 +20,7 @@ class Box:
     tooltip: str = ""  # more than fits: all numbers, the user's line; several lines of text
     link: str = ""  # where that line can be read, as a URL
     cluster: str = ""  # the id of the innermost cluster that it lies in
-    marks: tuple[str, ...] = ()  # more classes: "dead" for an activation with dead units
+    marks: tuple[str, ...] = ()  # more classes: "silent" for an activation with silent units
 
 
 @dataclass

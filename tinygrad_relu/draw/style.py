@@ -73,9 +73,9 @@ LIGHT_LEVELS = ("#968C84", "#AD7D57", "#C26D28", "#C45200", "#8A3400")
 DARK_LEVELS = ("#857C76", "#AC8263", "#D18E52", "#F29D4F", "#FFC794")
 WIDTHS = (1.2, 1.8, 2.5, 3.3, 4.2)
 
-# The rest: the ground, arrows without a gradient, dead units, plain text, gradients on their way back.
-LIGHT_PLAIN = {"ground": "#FFFFFF", "arrow": "#6B7280", "dead": "#B84A00", "note": "#4A515C", "gradient": "#C45200"}
-DARK_PLAIN = {"ground": "#14171B", "arrow": "#98A1AE", "dead": "#FF9A5A", "note": "#B9C1CC", "gradient": "#FF9A5A"}
+# The rest: the ground, arrows without a gradient, silent units, plain text, gradients on their way back.
+LIGHT_PLAIN = {"ground": "#FFFFFF", "arrow": "#6B7280", "silent": "#B84A00", "note": "#4A515C", "gradient": "#C45200"}
+DARK_PLAIN = {"ground": "#14171B", "arrow": "#98A1AE", "silent": "#FF9A5A", "note": "#B9C1CC", "gradient": "#FF9A5A"}
 ARROW_WIDTH = 1.3
 ZERO_WIDTH, ZERO_DASH = 1.0, "7 4"  # a gradient that is exactly zero
 
@@ -132,9 +132,9 @@ def _box_rules() -> list[str]:
         ".cluster rect, .cluster polygon { fill-opacity: 0.7; }",
         ".box.parameter .bar { fill: var(--tg-parameter-stroke); stroke: none; }",
         ".box.input .inner { fill: none; }",
-        f".box.dead {_SHAPES} {{ stroke: var(--tg-dead); stroke-width: 2.4; }}",
-        ".box.dead .mark { fill: none; stroke: var(--tg-ground); stroke-width: 1.8; }",
-        ".box.dead .badge { fill: var(--tg-dead); stroke: none; }",
+        f".box.silent {_SHAPES} {{ stroke: var(--tg-silent); stroke-width: 2.4; }}",
+        ".box.silent .mark { fill: none; stroke: var(--tg-ground); stroke-width: 1.8; }",
+        ".box.silent .badge { fill: var(--tg-silent); stroke: none; }",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from ..words import plural
 from . import style
 from .layout import MARGIN, SIDE, WIDEST, Layout, Point, Rect, Route, box_size, corner_radius, layout
 from .picture import Arrow, Box, Cluster, Picture
@@ -60,7 +61,8 @@ def _head(picture: Picture, width: float, height: float, prefix: str) -> str:
 
 
 def _counts(picture: Picture) -> str:
-    return f"A computation graph of {len(picture.boxes)} boxes and {len(picture.arrows)} arrows."
+    boxes, arrows = plural(len(picture.boxes), "box", "boxes"), plural(len(picture.arrows), "arrow")
+    return f"A computation graph of {boxes} and {arrows}."
 
 
 def _cluster(cluster: Cluster, places: Layout, prefix: str) -> str:
@@ -105,7 +107,7 @@ def _above(box: Box, rect: Rect) -> list[str]:
         marks.append(_rectangle(rect._replace(width=6.0), 3, "bar"))
     if box.kind == "input":
         marks.append(_rectangle(Rect(rect.x + 3, rect.y + 3, rect.width - 6, rect.height - 6), 2, "inner"))
-    if "dead" in box.marks:
+    if "silent" in box.marks:
         x, y = rect.x + rect.width - 4, rect.y + 3
         marks.append(f'<ellipse class="badge" cx="{_number(x)}" cy="{_number(y)}" rx="7.5" ry="7.5"/>')
         marks.append(f'<path class="mark" d="M{_number(x - 3)} {_number(y - 3)}l6 6m0 -6l-6 6"/>')

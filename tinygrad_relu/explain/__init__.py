@@ -9,6 +9,7 @@ import numpy as np
 from ..graph import backward_pass
 from ..reading import read
 from ..tensor import Tensor
+from ..words import plural
 from .explorer import Explorer
 from .page import languages
 from .story import story
@@ -48,9 +49,9 @@ def explain(t: Tensor, gradient: Any = None, *, language: str = "en") -> Explore
     messages = sum(len(step.arguments) for step in reading.steps)
     if len(reading.steps) > _MOST or messages > 3 * _MOST:
         raise ValueError(
-            f"explain: {len(reading.steps):,} ops with {messages:,} arguments are too many to step through, at most "
-            f"{_MOST} ops with {3 * _MOST} can be shown. Explain a part of it or a smaller example, or draw the whole "
-            "with tg.draw."
+            f"explain: {plural(len(reading.steps), 'op')} with {plural(messages, 'argument')} are too many to step "
+            f"through, at most {_MOST} ops with {3 * _MOST} can be shown. Explain a part of it or a smaller example, "
+            "or draw the whole with tg.draw."
         )
     start = t._starting_gradient(gradient, False, "explain")
     before = [(step.op.received, step.op.sent) for step in reading.steps]

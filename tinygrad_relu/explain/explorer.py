@@ -8,6 +8,7 @@ from typing import Any
 
 from ..reading import Reading
 from ..serialize import replacing
+from ..words import plural
 from .page import languages, page, sentences
 from .stage import stage
 
@@ -64,8 +65,8 @@ class Explorer:
     def __repr__(self) -> str:
         ops, forward = len(self.story["ops"]), self.story["forward_steps"]
         back = len(self.story["steps"]) - forward
-        count = "1 op" if ops == 1 else f"{ops} ops"
-        return f"<Explorer {self.story['title']!r}: {count}, {forward} steps forward, {back} steps back>"
+        steps = f"{plural(forward, 'step')} forward, {plural(back, 'step')} back"
+        return f"<Explorer {self.story['title']!r}: {plural(ops, 'op')}, {steps}>"
 
     def __str__(self) -> str:
         texts = languages()[self.language]

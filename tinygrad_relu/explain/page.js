@@ -521,7 +521,7 @@ function saved(op, key) {
     const isMask = op.blocked !== null && story.arrays[kept.array].dtype === "bool";
     return arrayView(kept.array, isMask ? text("card.mask_name", kept) : kept.name, isMask);
   });
-  return part(key, ...views, blockedShare(op), deadUnits(op));
+  return part(key, ...views, blockedShare(op), silentUnits(op));
 }
 
 function blockedShare(op) {
@@ -531,9 +531,10 @@ function blockedShare(op) {
   return make("p", { class: "blocked" }, text("card.blocked", words));
 }
 
-function deadUnits(op) {
-  if (!op.dead?.length) return null;
-  return make("p", { class: "warning" }, text("card.dead", { units: op.dead.join(", ") }));
+function silentUnits(op) {
+  if (!op.silent?.length) return null;
+  const words = { units: op.silent.join(", "), rows: story.values[op.result].shape[0] };
+  return make("p", { class: "warning" }, text("card.silent", words));
 }
 
 function rules(op) {

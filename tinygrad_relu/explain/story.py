@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..activity import dead_in_batch
+from ..activity import silent_units
 from ..draw.build import blocks, saved_arrays, saved_attributes
 from ..graph import topological_order
 from ..reading import Reading, Step, Value
 from ..words import number, written
+from .order import compare
 from .rule import rules
 
 __all__ = ["story"]
@@ -184,7 +185,7 @@ def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, array
         "line": _line(step),
         "saved": [_saved(name, value, arrays) for name, value in attributes.items()],
         "blocked": None if mask is None else float(mask.mean()),
-        "dead": dead_in_batch(op, step.result.array) or None,
+        "silent": silent_units(op, step.result.array) or None,
         "rules": rules(step),
         "received": None if op.received is None else arrays.add(np.asarray(op.received)),
     }
@@ -349,42 +350,3 @@ def _shrunk(grid: np.ndarray, axis: int) -> np.ndarray:
         sums = np.add.reduceat(grid, starts, axis=axis)
     counts = np.diff([*starts, size]).reshape((-1, 1) if axis == 0 else (1, -1))
     return sums / counts
-
-
-# ---------------------------------------------------------------------- why the order matters
-
-
-def compare() -> dict[str, Any]:
-    """Both orders on ``b = a + a; c = b + b``, visit by visit, with the gradients that have arrived by then."""
-    consumers = {"c": ["b", "b"], "b": ["a", "a"], "a": []}  # what each node passes its gradient on to
-    return {
-        "code": "b = a + a; c = b + b",
-        "topological": _visited(["c", "b", "a"], consumers),
-        "naive": _visited_naively(consumers),
-        "right": 4,
-    }
-
-
-def _visited(order: list[str], parents: dict[str, list[str]]) -> dict[str, Any]:
-    grads: dict[str, int | None] = {"c": 1, "b": None, "a": None}
-    visits = []
-    for node in order:
-        for parent in parents[node]:
-            grads[parent] = (grads[parent] or 0) + (grads[node] or 0)
-        visits.append({"node": node, "grads": dict(grads)})
-    return {"visits": visits, "grad": grads["a"]}
-
-
-def _visited_naively(parents: dict[str, list[str]]) -> dict[str, Any]:
-    """Each node passes on what it has as soon as something arrives, and so passes on the same gradient again."""
-    grads: dict[str, int | None] = {"c": 1, "b": None, "a": None}
-    visits: list[dict[str, Any]] = []
-
-    def visit(node: str) -> None:
-        visits.append({"node": node, "grads": dict(grads)})
-        for parent in parents[node]:
-            grads[parent] = (grads[parent] or 0) + (grads[node] or 0)
-            visit(parent)
-
-    visit("c")
-    return {"visits": visits, "grad": grads["a"]}

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from .. import relu
-from .findings import Table
+from ..words import plural
+from .findings import Table, wilson_interval
 from .workers import each
 
 __all__ = ["BornDead", "Cell", "born_dead_probability", "born_dead_table"]
@@ -53,6 +54,15 @@ class Cell:
     exact: float  # the probability p by the formula
     standard_error: float  # how far such a share is from p, typically: sqrt(p (1 - p) / networks)
     z: float  # the distance of the two in standard errors; by chance alone its square is 1 on average
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the share that was counted.
+
+        >>> Cell.of(depth=1, width=10, networks=300, dead=0).interval[0]
+        0.0
+        """
+        return wilson_interval(self.estimate, self.networks)
 
     @staticmethod
     def of(depth: int, width: int, networks: int, dead: int) -> Cell:
@@ -114,7 +124,7 @@ class BornDead:
             for cell in self.cells
         ]
         columns = ["hidden layers", "width", "silent", "1-(1-2^-N)^H", "z"]
-        return Table(f"born dead at one input, {self.cells[0].networks:,} networks each", columns, rows)
+        return Table(f"born dead at one input, {plural(self.cells[0].networks, 'network')} each", columns, rows)
 
 
 def born_dead_table(

@@ -39,7 +39,7 @@ class Rate:
 
     lr: float
     dead: list[Spread]  # the share of units that are silent on all data
-    dead_on_batch: list[Spread]  # on a single batch, on average over the batches
+    silent_on_batch: list[Spread]  # on a single batch, on average over the batches
     zeros: list[Spread]  # the share of activations that are 0, whether of dead units or of living ones
     came_back: list[int]  # how often a unit was dead after one epoch and not after the next, in all runs
     dead_of_all: Spread  # the share in both layers together
@@ -113,7 +113,7 @@ class _Outcome:
 
     dead_at_start: list[float]
     dead: list[float]
-    dead_on_batch: list[float]
+    silent_on_batch: list[float]
     zeros: list[float]
     came_back: list[int]
     error: float
@@ -125,7 +125,7 @@ def _train(lr: float, seed: int, epochs: int) -> _Outcome:
     with random.seeded(seed):
         X, y = data.spirals(_ROWS, classes=3)
         model = nn.MLP(2, _HIDDEN, 3)
-        at_start = _dead_shares(model, X)
+        at_start = _silent_shares(model, X)
         after: list[list[set[int]]] = []  # the dead of each layer after each epoch
         diverged = False
         try:
@@ -143,10 +143,10 @@ def _train(lr: float, seed: int, epochs: int) -> _Outcome:
         except FloatingPointError:
             diverged = True
     layers = dead_units(model, X).layers
-    on_batches = [_dead_shares(model, X[start : start + _BATCH]) for start in range(0, _ROWS, _BATCH)]
+    on_batches = [_silent_shares(model, X[start : start + _BATCH]) for start in range(0, _ROWS, _BATCH)]
     return _Outcome(
         at_start,
-        _dead_shares(model, X),
+        _silent_shares(model, X),
         np.mean(on_batches, axis=0).tolist(),
         [layer.sparsity for layer in layers],
         [sum(len(a[i] - b[i]) for a, b in pairwise(after)) for i in range(len(layers))],
@@ -155,7 +155,7 @@ def _train(lr: float, seed: int, epochs: int) -> _Outcome:
     )
 
 
-def _dead_shares(model: nn.Module, X: np.ndarray) -> list[float]:
+def _silent_shares(model: nn.Module, X: np.ndarray) -> list[float]:
     """The share of units in each layer that are silent on all these rows."""
     return [len(layer.dead) / layer.units for layer in dead_units(model, X).layers]
 
@@ -169,7 +169,7 @@ def _rate(lr: float, outcomes: list[_Outcome]) -> Rate:
     return Rate(
         lr,
         by_layer("dead"),
-        by_layer("dead_on_batch"),
+        by_layer("silent_on_batch"),
         by_layer("zeros"),
         np.sum([outcome.came_back for outcome in outcomes], axis=0).tolist(),
         Spread.of(float(np.mean(outcome.dead)) for outcome in outcomes),  # the layers are equally wide

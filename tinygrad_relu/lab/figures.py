@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .. import plots
 from ..serialize import replacing
 
 __all__ = [
     "BLACK", "BLUE", "COLORS", "GREEN", "GREY", "MARKERS", "ORANGE", "PURPLE", "RED", "SKY", "drawn", "legend",
-    "mosaic", "panels", "save", "write",
+    "legend_below", "mosaic", "panels", "save", "whiskers", "write",
 ]  # fmt: skip
 
 # Okabe and Ito's colours (2008, "Color universal design"), told apart with any kind of colour vision.
@@ -63,6 +66,20 @@ def _style(axes: Any) -> None:
 def legend(axes: Any, **options: Any) -> None:
     """A legend whose words no line crosses."""
     axes.legend(**{"fontsize": _TEXT - 1, "edgecolor": "none", "framealpha": 0.85, **options})
+
+
+def legend_below(axes: Any) -> None:
+    """A legend of two columns under the axes, for those in which it would hide something."""
+    legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+
+
+def whiskers(middles: Sequence[float], intervals: Iterable[tuple[float, float]]) -> np.ndarray:
+    """What ``errorbar`` takes for intervals: how far their ends are below and above the middles.
+
+    >>> whiskers([1.0, 5.0], [(0.0, 3.0), (5.0, 6.0)]).tolist()
+    [[1.0, 0.0], [2.0, 1.0]]
+    """
+    return abs(np.array(list(intervals)).T - middles)
 
 
 def drawn(figure: Any) -> dict[str, bytes]:

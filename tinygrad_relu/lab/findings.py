@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,16 +17,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..train import aligned
+from ..words import plural
 from . import figures
 
-__all__ = ["Claim", "Findings", "Spread", "Table"]
+__all__ = ["Claim", "Findings", "Spread", "Table", "named_seeds", "wilson_interval"]
 
 WIDTH = 100
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Measurements of the same thing with several seeds: how many, their mean and their standard deviation.
+    """Measurements of the same thing with several seeds: their mean, standard deviation, number and ends.
 
     >>> print(Spread.of([1.0, 2.0, 3.0]))
     2 ± 1 (3 seeds)
@@ -37,17 +38,30 @@ class Spread:
     mean: float
     deviation: float  # of the sample, with n - 1
     count: int
+    least: float
+    most: float
 
     @staticmethod
     def of(values: Iterable[float]) -> Spread:
         """The spread of these values; a single one has a deviation of 0."""
         found = np.array(list(values), float)
-        return Spread(float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else 0.0, found.size)
+        deviation = float(found.std(ddof=1)) if found.size > 1 else 0.0
+        return Spread(float(found.mean()), deviation, found.size, float(found.min()), float(found.max()))
 
     @property
     def standard_error(self) -> float:
         """How far the mean may be from that over all seeds: the deviation by the root of the count."""
         return self.deviation / math.sqrt(self.count)
+
+    @property
+    def share_interval(self) -> tuple[float, float]:
+        """The 95 % interval of a mean of shares: Wilson's, with as many trials as would have this standard error.
+
+        >>> [round(end, 3) for end in Spread.of([1.0] * 19 + [0.0]).share_interval]
+        [0.757, 0.991]
+        """
+        variance = self.standard_error**2
+        return wilson_interval(self.mean, self.mean * (1 - self.mean) / variance if variance else self.count)
 
     def percent(self, digits: int = 1) -> str:
         """A share as per cent, mean ± deviation, with so many digits behind the point.
@@ -58,7 +72,7 @@ class Spread:
         return f"{100 * self.mean:.{digits}f} ± {100 * self.deviation:.{digits}f} %"
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g} ± {self.deviation:.2g} ({self.count} seeds)"
+        return f"{self.mean:.3g} ± {self.deviation:.2g} ({plural(self.count, 'seed')})"
 
 
 @dataclass(frozen=True)
@@ -158,7 +172,8 @@ class Findings:
 
     def __repr__(self) -> str:
         """Short: the numbers may be thousands."""
-        return f"<{type(self).__name__}: {len(self.tables())} tables, {len(self.claims())} claims; print() shows them>"
+        counts = f"{plural(len(self.tables()), 'table')}, {plural(len(self.claims()), 'claim')}"
+        return f"<{type(self).__name__}: {counts}; print() shows them>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -170,6 +185,27 @@ class Findings:
         parts += [str(table) for table in self.tables()]
         parts += [_in_words(claim) for claim in self.claims()]
         return "\n\n".join(parts)
+
+
+def wilson_interval(share: float, trials: float) -> tuple[float, float]:
+    """The 95 % interval of a probability, if this share of independent trials came true (Wilson 1927): within 0 and 1.
+
+    >>> [round(end, 3) for end in wilson_interval(0.95, 20)], wilson_interval(0.0, 20)[0], wilson_interval(1.0, 20)[1]
+    ([0.764, 0.991], 0.0, 1.0)
+    """
+    z = 1.96
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def named_seeds(numbers: Sequence[int]) -> str:
+    """Which seeds these are, that follow each other.
+
+    >>> named_seeds([0, 1, 2]), named_seeds([7])
+    ('seeds 0 to 2', 'seed 7')
+    """
+    return f"seeds {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"seed {numbers[0]}"
 
 
 def _in_words(claim: Claim) -> str:

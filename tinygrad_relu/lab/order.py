@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .. import Tensor
+from ..explain.order import by_whole_sums, parts
 from .findings import Findings
 from .workers import each
 
@@ -123,13 +124,13 @@ def _follow(length: int) -> Chain:
 
 @dataclass
 class _Walk:
-    """The names of the tensors that were visited, and the gradients that have come together, by the tensors' ids."""
+    """The names of the tensors that were visited, and the gradients that have come together."""
 
     visits: list[str] = field(default_factory=list)
-    grads: Counter[int] = field(default_factory=Counter)
+    grads: Counter[Tensor] = field(default_factory=Counter)
 
     def slope(self, t: Tensor) -> float:
-        return float(self.grads[id(t)])
+        return float(self.grads[t])
 
 
 def _by_messages(top: Tensor) -> _Walk:
@@ -138,10 +139,9 @@ def _by_messages(top: Tensor) -> _Walk:
 
     def visit(t: Tensor, grad: Any) -> None:
         walk.visits.append(t.name or "")
-        walk.grads[id(t)] += grad
-        if t.op is not None:
-            for argument, part in _parts(t, grad):
-                visit(argument, part)
+        walk.grads[t] += grad
+        for argument, part in parts(t, grad):
+            visit(argument, part)
 
     visit(top, 1.0)
     return walk
@@ -150,26 +150,8 @@ def _by_messages(top: Tensor) -> _Walk:
 def _by_sums(top: Tensor) -> _Walk:
     """Each visit hands on all that has come together so far: the textbook's mistake."""
     walk = _Walk()
-    walk.grads[id(top)] = 1
-
-    def visit(t: Tensor) -> None:
-        walk.visits.append(t.name or "")
-        if t.op is not None:
-            parts = _parts(t, walk.grads[id(t)])
-            for argument, part in parts:
-                walk.grads[id(argument)] += part
-            for argument, _ in parts:
-                visit(argument)
-
-    visit(top)
+    walk.grads = by_whole_sums(top, lambda t, sums: walk.visits.append(t.name or ""))
     return walk
-
-
-def _parts(t: Tensor, grad: Any) -> list[tuple[Tensor, Any]]:
-    """What the op behind t was given, each with the gradient that the op's rule has for it."""
-    op: Any = t.op
-    parts = op.backward(grad)
-    return list(zip(op.arguments, parts if isinstance(parts, tuple) else (parts,)))
 
 
 def _in_order(top: Tensor, tensors: list[Tensor]) -> _Walk:
@@ -179,7 +161,7 @@ def _in_order(top: Tensor, tensors: list[Tensor]) -> _Walk:
 
         def note(grad: Tensor, t: Tensor = t) -> None:
             walk.visits.append(t.name or "")
-            walk.grads[id(t)] += grad.item()  # type: ignore[assignment]
+            walk.grads[t] += grad.item()  # type: ignore[assignment]
 
         t.register_hook(note)
     top.backward()

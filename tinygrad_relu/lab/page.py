@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .. import plots
 from ..serialize import replacing
+from ..words import plural
 from .findings import Claim, Findings, Table
 
 __all__ = ["INDEX", "Run", "fragment", "page", "write_page"]
@@ -54,8 +55,10 @@ def page(runs: Sequence[Run]) -> str:
     True
     """
     verdicts = Counter(claim.verdict for run in runs for claim in run.found.claims())
-    counts = ", ".join(f"{verdicts[verdict]} {said}" for verdict, (*_, said) in _VERDICTS.items())
-    glance = f"{len(runs)} experiments in {sum(run.seconds for run in runs):.0f} s, {sum(verdicts.values())} claims"
+    numbers = {verdict: (verdicts[verdict], said) for verdict, (*_, said) in _VERDICTS.items()}
+    counts = ", ".join(plural(n, verdict, said) for verdict, (n, said) in numbers.items())
+    seconds, claims = sum(run.seconds for run in runs), sum(verdicts.values())
+    glance = f"{plural(len(runs), 'experiment')} in {seconds:.0f} s, {plural(claims, 'claim')}"
     sections = "\n".join(_section(number, run) for number, run in enumerate(runs, 1))
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from .. import Tensor, data, fit, grad, linear, nn, optim, predict, random
-from .findings import Findings, Spread
+from .findings import Findings, Spread, wilson_interval
 from .workers import each
 
 __all__ = [
@@ -128,10 +128,7 @@ class Revival:
         >>> round(low, 3), round(high, 3)
         (0.764, 0.991)
         """
-        n, z = len(self.steps), 1.96
-        middle = (self.share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(self.share * (1 - self.share) / n + (z / (2 * n)) ** 2)
-        return max(middle - half, 0.0), min(middle + half, 1.0)
+        return wilson_interval(self.share, len(self.steps))
 
 
 @dataclass(repr=False)

@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
 from ..born_dead import BornDead, born_dead_probability
 from ..dying import Death, Dying, Rate
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Spread, Table, named_seeds
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
 
 CAPTION = (
-    "Above, left: dead units against the learning rate, mean and standard deviation over the seeds. A batch makes "
-    "more units seem dead than are. Right: the share of networks that are silent at birth, counted (points, two "
-    "standard errors) and by the formula (lines). Below: one unit as it dies. The band holds its sums for all "
-    "rows of the data; once it lies below 0 as a whole, no row gives a gradient, and weights and bias stay."
+    "Above, left: dead units against the learning rate: the mean over the seeds, and the least and the most of "
+    "them. More units are silent on a batch than are dead. Right: the share of networks that are silent at birth, "
+    "counted (points, 95 % intervals) and by the formula (lines). Below: one unit as it dies. The band holds its sums "
+    "for all rows of the data; once it lies below 0 as a whole, no row gives a gradient, and weights and bias stay."
 )
 
 
@@ -48,7 +49,7 @@ def figure(found: Dying) -> Any:
 
 
 def _rates(found: Dying) -> Table:
-    columns = ["learning rate", "layer", "dead", "dead on a batch", "zeros", "came back", "training error"]
+    columns = ["learning rate", "layer", "dead", "silent on a batch", "zeros", "came back", "training error"]
     start = [
         ["before" if not layer else "", f"{layer + 1}", dead.percent(), "", "", "", ""]
         for layer, dead in enumerate(found.dead_at_start)
@@ -58,7 +59,7 @@ def _rates(found: Dying) -> Table:
             f"{rate.lr:g}" if not layer else "",
             f"{layer + 1}",
             rate.dead[layer].percent(),
-            rate.dead_on_batch[layer].percent(),
+            rate.silent_on_batch[layer].percent(),
             f"{rate.zeros[layer].mean:.0%}",
             f"{rate.came_back[layer]}",
             rate.error.percent() if not layer else "",
@@ -66,8 +67,8 @@ def _rates(found: Dying) -> Table:
         for rate in found.rates
         for layer in range(len(rate.dead))
     ]
-    seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}"
-    return Table(f"dead units before and after the training, {seeds}, mean ± deviation", columns, [*start, *rows])
+    title = f"dead units before and after the training, {named_seeds(found.seeds)}, mean ± deviation"
+    return Table(title, columns, [*start, *rows])
 
 
 def _around(death: Death) -> Table:
@@ -124,7 +125,7 @@ def _negative_sums(found: Dying) -> Claim:
         "the seminar note, limits of ReLU",
         f"at the rate {calm.lr:g}, {silent:.0%} of the sums are negative but {calm.dead_of_all.percent()} of the "
         f"units are dead, for that takes a negative sum for every row. Dead units of the first layer came back "
-        f"{back[0]:,} times, those of the second {back[1]:,} times: what comes in there still changes",
+        f"{plural(back[0], 'time')}, those of the second {plural(back[1], 'time')}: what comes in there still changes",
         "holds" if not back.any() and silent - calm.dead_of_all.mean < 0.05 else "holds in part",
     )
 
@@ -135,7 +136,7 @@ def _no_gradient(death: Death) -> Claim:
     return Claim(
         "the gradient of a dead unit is 0, so its weights are not updated",
         "the seminar note, limits of ReLU",
-        f"in the {death.steps_after} steps after its death the largest gradient of the unit is "
+        f"in the {plural(death.steps_after, 'step')} after its death the largest gradient of the unit is "
         f"{death.largest_gradient_after:g}, and its weights move by {death.moved_after:g}; the step that killed it "
         f"followed a gradient of {killing:.2g}",
         "holds" if still else "does not hold here",
@@ -148,7 +149,7 @@ def _born_dead(born: BornDead) -> Claim:
         "a network of H hidden layers of N units, without biases, is silent at an input with probability "
         "1 - (1 - 2^-N)^H",
         "Lu, Shin, Su and Karniadakis 2019, arXiv 1903.06733",
-        f"in {len(born.cells)} cells of {worst.networks:,} networks the squared distances add up to "
+        f"in {plural(len(born.cells), 'cell')} of {plural(worst.networks, 'network')} the squared distances add up to "
         f"{born.chi_square:.1f} ({born.score:+.1f} standard deviations from what chance gives); the "
         f"largest is {abs(worst.z):.1f} standard errors",
         "holds" if abs(born.score) < 4 else "does not hold here",
@@ -159,15 +160,16 @@ def _born_dead(born: BornDead) -> Claim:
 
 
 def _draw_rates(axes: Any, rates: list[Rate]) -> None:
-    x = range(len(rates))
-    looks = ((figures.BLUE, "o"), (figures.ORANGE, "s"))
-    for i, (color, marker) in enumerate(looks):
+    x = np.arange(len(rates))
+    for i, (color, marker) in enumerate(((figures.BLUE, "o"), (figures.ORANGE, "s"))):
+        beside = x + 0.1 * (i - 0.5)  # so that the whiskers of both layers are seen
         dead = [rate.dead[i] for rate in rates]
-        means, deviations = [100 * s.mean for s in dead], [100 * s.deviation for s in dead]
-        label = f"layer {i + 1}: dead on all data"
-        axes.errorbar(x, means, deviations, color=color, marker=marker, capsize=4, label=label)
-        on_batch = [100 * rate.dead_on_batch[i].mean for rate in rates]
-        axes.plot(x, on_batch, ":", color=color, marker=marker, fillstyle="none", label=f"layer {i + 1}: on a batch")
+        means, ends = [100 * s.mean for s in dead], [(100 * s.least, 100 * s.most) for s in dead]
+        axes.plot(beside, means, color=color, marker=marker, label=f"layer {i + 1}: dead on all data")
+        axes.errorbar(beside, means, figures.whiskers(means, ends), fmt="none", color=color, capsize=4)
+        silent = [100 * rate.silent_on_batch[i].mean for rate in rates]
+        look = {"color": color, "marker": marker, "fillstyle": "none"}
+        axes.plot(beside, silent, ":", label=f"layer {i + 1}: silent on a batch", **look)
     error = [100 * rate.error.mean for rate in rates]
     axes.plot(x, error, "--", color=figures.BLACK, marker="X", label="training error")
     axes.set_xticks(x, [f"{rate.lr:g}" for rate in rates])
@@ -182,8 +184,11 @@ def _draw_born_dead(axes: Any, born: BornDead) -> None:
     for width, color, marker in zip(widths, figures.COLORS, figures.MARKERS):
         axes.plot(depths, [100 * born_dead_probability(depth, width) for depth in depths], color=color)
         cells = [cell for cell in born.cells if cell.width == width]
-        counted, errors = [100 * cell.estimate for cell in cells], [200 * cell.standard_error for cell in cells]
-        axes.errorbar([cell.depth for cell in cells], counted, errors, fmt=marker, color=color, capsize=4)
+        counted = [100 * cell.estimate for cell in cells]
+        ends = [(100 * low, 100 * high) for low, high in (cell.interval for cell in cells)]
+        axes.errorbar(
+            [cell.depth for cell in cells], counted, figures.whiskers(counted, ends), fmt=marker, color=color, capsize=4
+        )
         end = (depths[-1] + 0.6, 100 * born_dead_probability(depths[-1], width))
         axes.text(*end, f"{width} wide", va="center", color=figures.BLACK, size=13)
     axes.set(xlabel="hidden layers H", ylabel="silent networks (%)", ylim=(-4, 104), title="Born dead")

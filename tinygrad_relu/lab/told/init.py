@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
-from ..findings import Claim, Table
+from ..findings import Claim, Table, named_seeds
 from ..init import CHANCE, HE, STARTS, XAVIER, Init, Moments, Trainings
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
@@ -26,7 +27,7 @@ def tables(found: Init) -> list[Table]:
     moments = [
         [
             each.start,
-            f"{each.seeds[0]}-{each.seeds[-1]}",
+            named_seeds(each.seeds).partition(" ")[2],
             *(f"{each.measured[layer - 1].mean:.3g} ({each.expected[layer - 1]:.3g})" for layer in shown),
             f"{each.factor.mean:.4f} ± {each.factor.standard_error:.4f} ({each.expected_factor:.4f})",
         ]
@@ -43,7 +44,7 @@ def tables(found: Init) -> list[Table]:
         ]
         for each in found.trainings
     ]
-    seeds = f"seeds {found.trainings[0].runs[0].seed} to {found.trainings[0].runs[-1].seed}"
+    seeds = named_seeds([run.seed for run in found.trainings[0].runs])
     epochs = len(found.trainings[0].runs[0].losses)
     return [
         Table(
@@ -52,7 +53,7 @@ def tables(found: Init) -> list[Table]:
             moments,
         ),
         Table(
-            f"{epochs} epochs of training ({seeds}); chance: loss {CHANCE:.4f}, error 0.667",
+            f"{plural(epochs, 'epoch')} of training ({seeds}); chance: loss {CHANCE:.4f}, error 0.667",
             ["layers", "start", "first gradient", "loss at the end", "error", "of each seed"],
             trainings,
         ),
@@ -64,7 +65,7 @@ def claims(found: Init) -> list[Claim]:
     shallow, deep = min(each.layers for each in found.trainings), max(each.layers for each in found.trainings)
     he, xavier = found.training(HE, deep), found.training(XAVIER, deep)
     he_22, xavier_22 = found.training(HE, shallow), found.training(XAVIER, shallow)
-    epochs = len(he.runs[0].losses)
+    after = f"after {plural(len(he.runs[0].losses), 'epoch')}"
     both = he_22.learns and xavier_22.loss.mean < CHANCE - 0.01
     lost = 10 ** (xavier.first_gradient.mean - he.first_gradient.mean)
     return [
@@ -72,7 +73,7 @@ def claims(found: Init) -> list[Claim]:
         Claim(
             f"with {deep} layers He's start makes the network converge, Xavier's completely stalls",
             "He et al. 2015, figure 3: 27 convolutional and 3 fully connected layers, images",
-            f"after {epochs} epochs with {deep} dense layers: loss {_loss(he)} against {_loss(xavier)}, chance "
+            f"{after} with {deep} dense layers: loss {_loss(he)} against {_loss(xavier)}, chance "
             f"being {CHANCE:.4f}; error {he.error} against {xavier.error}: He's "
             f"{'has converged' if he.converged else 'learns, and is not done' if he.learns else 'does not learn'}. "
             f"Before the first step Xavier's first layer gets {lost:.1e} times the gradient of He's; "
@@ -82,7 +83,7 @@ def claims(found: Init) -> list[Claim]:
         Claim(
             f"with {shallow} layers both converge, He's start earlier",
             "He et al. 2015, figure 2",
-            f"after {epochs} epochs error {he_22.error} with He's, {xavier_22.error} with Xavier's, whose loss "
+            f"{after} error {he_22.error} with He's, {xavier_22.error} with Xavier's, whose loss "
             f"{_loss(xavier_22)} is {CHANCE - xavier_22.loss.mean:.2f} below chance",
             _verdict(both and he_22.loss.mean < xavier_22.loss.mean, he_22.converged and xavier_22.converged),
         ),
@@ -96,7 +97,7 @@ def figure(found: Init) -> Any:
         _draw_moments(left, moments, figures.COLORS[i], figures.MARKERS[i])
     left.plot([], [], ":", color=figures.BLACK, label="theory")
     left.set(yscale="log", xlabel="layer", ylabel="mean square", title="The signal through ReLU layers")
-    figures.legend(left, loc="lower left")
+    figures.legend_below(left)
     colors = dict(zip((start.name for start in STARTS), figures.COLORS))
     dashes = dict(zip(sorted({each.layers for each in found.trainings}), ("-", "--", ":")))
     for training in found.trainings:
@@ -106,8 +107,9 @@ def figure(found: Init) -> Any:
         "chance", (0.01, CHANCE), xycoords=("axes fraction", "data"), xytext=(0, 5), textcoords="offset points",
         color=figures.GREY, fontsize=12,
     )  # fmt: skip
-    right.set(xlabel="epoch", ylabel="loss", title="Learning three spirals", ylim=(0, 1.6))
-    figures.legend(right, loc="upper right", ncols=2)
+    highest = max(max(run.losses) for training in found.trainings for run in training.runs)
+    right.set(xlabel="epoch", ylabel="loss", title="Learning three spirals", ylim=(0, 1.05 * max(highest, CHANCE)))
+    figures.legend_below(right)
     return figure
 
 
@@ -126,10 +128,10 @@ def _moments_claim(found: Init) -> Claim:
     return Claim(
         "a ReLU layer multiplies the mean square of the signal by n Var[W] / 2, so that only He's start keeps it",
         "He et al. 2015, section 2.2, equation 9",
-        f"after {depth} layers {he.measured[-1].mean:.2g} with He's start, {xavier.measured[-1].mean:.2g} with "
-        f"Xavier's (2^-{depth} = {2.0**-depth:.2g}), {small.measured[-1].mean:.2g} with std 0.01 "
-        f"({small.expected[-1]:.2g}); over {he.measured[-1].count} seeds theory allows "
-        f"± {he.standard_error[-1]:.0%} as one standard error",
+        f"after {plural(depth, 'layer')} {he.measured[-1].mean:.2g} with He's start, "
+        f"{xavier.measured[-1].mean:.2g} with Xavier's (2^-{depth} = {2.0**-depth:.2g}), "
+        f"{small.measured[-1].mean:.2g} with std 0.01 ({small.expected[-1]:.2g}); over "
+        f"{plural(he.measured[-1].count, 'seed')} theory allows ± {he.standard_error[-1]:.0%} as one standard error",
         _verdict(all(within)),
     )
 
@@ -154,5 +156,5 @@ def _draw_training(axes: Any, found: Trainings, color: str, style: str) -> None:
     losses = np.array([run.losses for run in found.runs])
     epochs = np.arange(1, losses.shape[1] + 1)
     axes.plot(epochs, losses.T, color=color, linestyle=style, linewidth=0.8, alpha=0.4)
-    label = f"{found.start}, {found.layers} layers"
+    label = f"{found.start}, {plural(found.layers, 'layer')}"
     axes.plot(epochs, np.median(losses, axis=0), color=color, linestyle=style, linewidth=2.8, label=label)

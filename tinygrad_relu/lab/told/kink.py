@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
 from ..findings import Claim, Spread, Table
 from ..kink import DTYPES, WIDTH, Blank, Kink, Training
@@ -17,9 +18,9 @@ __all__ = ["CAPTION", "claims", "figure", "tables"]
 CAPTION = (
     "Top left: the share of pre-activations that are exactly 0 by chance, with 95 % intervals; an arrow is an "
     "upper bound where none was found, a black bar is what is expected. Top right: zeros for a reason, in narrow "
-    "networks at their start, beside theory (lines). Bottom left: how far the weights after training with relu'(0) "
-    "= 1 are from those with 0, one point for each seed. Bottom right: the difference to the left of 0, to the "
-    "right, and across."
+    "networks at their start, with 95 % intervals, beside theory (lines). Bottom left: how far the weights after "
+    "training with relu'(0) = 1 are from those with 0, one point for each seed. Bottom right: the difference to the "
+    "left of 0, to the right, and across."
 )
 
 
@@ -73,7 +74,7 @@ def claims(found: Kink) -> list[Claim]:
     common = max((each.share.mean for each in found.blanks), default=0.0)
     differ = {dtype: [each for each in _of(found, dtype) if max(each.distances)] for dtype in DTYPES}
     shares = {dtype: len(differ[dtype]) / len(_of(found, dtype)) for dtype in DTYPES}
-    told = {dtype: f"{len(differ[dtype])} of {len(_of(found, dtype))} runs" for dtype in DTYPES}
+    told = {dtype: f"{len(differ[dtype])} of {plural(len(_of(found, dtype)), 'run')}" for dtype in DTYPES}
     single = chance["float32"]
     every = single.values / single.expected if single.expected else math.inf
     source = "Bertoin, Bolte, Gerchinovitz and Pauwels, NeurIPS 2021, abstract"
@@ -193,8 +194,8 @@ def _draw_reasons(axes: Any, blanks: list[Blank]) -> None:
         found = [each for each in blanks if each.width == width]
         layers, shares = [each.layer for each in found], [each.share for each in found]
         look = {"color": figures.COLORS[i], "marker": figures.MARKERS[i], "linestyle": "", "markersize": 9}
-        errors = [2 * each.standard_error for each in shares]
-        axes.errorbar(layers, [each.mean for each in shares], errors, capsize=5, label=f"width {width}", **look)
+        means, ends = [each.mean for each in shares], [each.share_interval for each in shares]
+        axes.errorbar(layers, means, figures.whiskers(means, ends), capsize=5, label=f"width {width}", **look)
         axes.plot(layers, [each.theory for each in found], color=figures.COLORS[i], linewidth=1.5)
     axes.set(xlabel="hidden layer", ylabel="share that is exactly 0", title="Zero for a reason")
     axes.set(xticks=sorted({each.layer for each in blanks}), ylim=(-0.02, None))
@@ -210,7 +211,7 @@ def _draw_weights(axes: Any, found: Kink) -> None:
         if not any(distances):
             axes.annotate("all bits\nthe same", (i, 0), (i, 0.3e-3), ha="center", fontsize=12)
     axes.set_yscale("symlog", linthresh=1e-3)
-    axes.set(xlim=(-0.5, 2.5), ylim=(-1e-4, 10), xticks=range(3), xticklabels=DTYPES)
+    axes.set(xlim=(-0.5, 2.5), ylim=(-3e-4, 10), xticks=range(3), xticklabels=DTYPES)
     axes.set(ylabel="largest difference of a weight", title="relu'(0) = 1 against 0, after training")
 
 

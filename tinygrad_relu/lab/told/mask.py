@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
 from ..findings import Claim, Spread, Table
 from ..mask import Mask
@@ -99,7 +100,7 @@ def claims(found: Mask) -> list[Claim]:
             "so wrong a gradient shows in training",
             "what one would expect of h + relu(linear(h)), which shares the gradient in every block",
             f"of networks with {', '.join(depths)} blocks, the loss of those with {', '.join(suffer) or 'none'} is "
-            f"larger by more than three standard errors; with {worst.blocks} blocks it is "
+            f"larger by more than three standard errors; with {plural(worst.blocks, 'block')} it is "
             f"{Spread.of(worst.losses_by_the_note)} instead of {Spread.of(worst.losses_by_the_engine)}",
             "holds" if len(suffer) == len(found.residuals) else "holds in part" if suffer else "does not hold here",
         ),

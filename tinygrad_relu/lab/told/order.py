@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...words import plural
 from .. import figures
 from ..findings import Claim, Table
 from ..order import Ladder, Order
@@ -58,15 +59,15 @@ def claims(found: Order) -> list[Claim]:
         Claim(
             "a recursion that follows each path by itself is right, but takes exponential time",
             "the number of paths in a ladder of n steps is 2^n",
-            f"{last.visits_by_messages:,} visits for {last.steps} steps, {last.visits_in_order} in topological "
-            "order; the slopes are the same",
+            f"{plural(last.visits_by_messages, 'visit')} for {plural(last.steps, 'step')}, {last.visits_in_order} in "
+            "topological order; the slopes are the same",
             "holds" if right and doubled and linear else "does not hold here",
         ),
         Claim(
             "a recursive backward pass fails on graphs that are more than about 1,000 ops deep",
             "micrograd, pull request 90; Python's recursion limit",
-            f"{long.length:,} ops: recursion {ends}, "
-            f"topological order gives {long.slope_in_order:g} after {long.visits_in_order:,} visits",
+            f"{plural(long.length, 'op')}: recursion {ends}, "
+            f"topological order gives {long.slope_in_order:g} after {plural(long.visits_in_order, 'visit')}",
             "does not hold here" if long.recursion_arrives else "holds",
         ),
     ]

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Spread, Table, named_seeds
 from ..siblings import ELU, FUNCTIONS, LEAKY, PRELU, RATES, RELU, SWISH, Curve, Errors, Mean, Revival, Siblings
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
@@ -38,8 +39,7 @@ def tables(found: Siblings) -> list[Table]:
     ]
     depths = sorted({each.depth for each in found.revivals})
     revivals = [[f.name, *(_revived(found.revival(f, depth)) for depth in depths)] for f in FUNCTIONS]
-    seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}"
-    tuned = f"{found.tuning_seeds[0]} to {found.tuning_seeds[-1]}"
+    seeds, tuned = named_seeds(found.seeds), named_seeds(found.tuning_seeds)
     rates = ", ".join(f"{rate:g}" for rate in RATES)
     units = len(found.revivals[0].steps)
     return [
@@ -49,12 +49,13 @@ def tables(found: Siblings) -> list[Table]:
             means,
         ),
         Table(
-            f"wrong answers on other digits, mean ± deviation, {seeds}; rate: the best of {rates} for seeds {tuned}",
+            f"wrong answers on other digits, mean ± deviation, {seeds}; rate: the best of {rates} for {tuned}",
             ["function", "rate", "wrong", "more than ReLU (standard error)"],
             errors,
         ),
         Table(
-            f"{units} dead units: slope at the start, came back in {found.steps:,} steps (95 % interval), median step",
+            f"{plural(units, 'dead unit')}: slope at the start, came back in {plural(found.steps, 'step')} "
+            "(95 % interval), median step",
             ["function", *(f"largest sum -{depth:g}" for depth in depths)],
             revivals,
         ),
@@ -106,9 +107,9 @@ def _performance(found: Siblings) -> Claim:
         "ReLU does well enough, and functions that were made to mend it sometimes do worse",
         "the seminar note, its conclusion",
         f"on the digits ReLU is wrong for {Spread.of(relu.errors).percent()} of the rows. Of the {len(others)} others "
-        f"{_listed(worse)} {'is' if len(worse) == 1 else 'are'} worse by more than four standard errors, "
-        f"{_listed(better)} better; the rest cannot be told apart with {len(relu.errors)} seeds. Of those that were "
-        f"made to mend it, {', '.join(_MADE_TO_MEND)}, {_listed(made_to_mend)} is worse",
+        f"{_listed(worse)} {_are(worse)} worse by more than four standard errors, "
+        f"{_listed(better)} better; the rest cannot be told apart with {plural(len(relu.errors), 'seed')}. Of those "
+        f"that were made to mend it, {', '.join(_MADE_TO_MEND)}, {_listed(made_to_mend)} {_are(made_to_mend)} worse",
         ("does not hold here", "holds in part", "holds")[bool(made_to_mend) + (not better)],
     )
 
@@ -121,8 +122,8 @@ def _mending(found: Siblings) -> Claim:
     return Claim(
         "the siblings make up for ReLU's limits, such as units that die",
         "the seminar note, its conclusion",
-        f"more than half of the dead units come back in {found.steps:,} steps {told}. ReLU's weights and biases move "
-        f"by {max(found.revival(RELU, depth).moved for depth in depths):g}",
+        f"more than half of the dead units come back in {plural(found.steps, 'step')} {told}. ReLU's weights and "
+        f"biases move by {max(found.revival(RELU, depth).moved for depth in depths):g}",
         "holds" if all_do else "holds in part" if any(back.values()) else "does not hold here",
     )
 
@@ -136,8 +137,8 @@ def _leaky(found: Siblings) -> Claim:
     return Claim(
         "with a slope of 0.01 below 0 the gradient is nowhere 0, so that a unit can come back",
         "Maas, Hannun and Ng 2013, on rectifier nonlinearities in acoustic models",
-        f"the smallest slope is {min(curve.slope):g}; in {found.steps:,} steps {shares} come back: slowly, since a "
-        "hundredth of the gradient gets through",
+        f"the smallest slope is {min(curve.slope):g}; in {plural(found.steps, 'step')} {shares} come back: slowly, "
+        "since a hundredth of the gradient gets through",
         "does not hold here" if not everywhere else "holds" if all_do else "holds in part",
     )
 
@@ -171,6 +172,10 @@ def _swish(found: Siblings) -> Claim:
 def _beyond_chance(difference: Spread) -> int:
     """1 or -1 if the mean lies more than four standard errors above or below 0, else 0."""
     return int(np.sign(difference.mean)) if abs(difference.mean) > 4 * difference.standard_error else 0
+
+
+def _are(names: Sequence[str]) -> str:
+    return "are" if len(names) > 1 else "is"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -230,7 +235,7 @@ def _draw_revivals(axes: Any, found: Siblings) -> None:
         axes.plot(shares, places, label=f"from -{depth:g}", **look)
         axes.hlines(places, *100 * intervals.T, color=figures.COLORS[i], linewidth=2)
     axes.set(title="Dead units that come back", xlim=(-4, 104))
-    axes.set_xlabel(f"units (%) in {found.steps:,} steps, by largest sum")
+    axes.set_xlabel(f"units (%) in {plural(found.steps, 'step')}, by largest sum")
     _name(axes, [function.name for function in FUNCTIONS])
     axes.set_ylim(bottom=len(FUNCTIONS) + 0.6)  # with room for the legend
     figures.legend(axes, loc="lower right", ncols=3)

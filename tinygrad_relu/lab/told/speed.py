@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
-from ..findings import Claim, Table
+from ..findings import Claim, Table, named_seeds
 from ..speed import NETWORKS, RELU_XAVIER, SIGMOID, TANH, TANH_XAVIER, Network, Ratio, Speed, Trials
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
@@ -32,16 +33,15 @@ def tables(found: Speed) -> list[Table]:
     equal = {(ratio.slower, ratio.faster_lr): ratio for ratio in found.at_equal}
     ratios = [[ratio.slower, *(f"{equal[ratio.slower, lr]}" for lr in rates), f"{ratio}"] for ratio in found.at_best]
     names = [f"lr {lr:g}" for lr in rates]
-    seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}"
-    tuned = f"{found.tuning_seeds[0]} to {found.tuning_seeds[-1]}"
+    seeds, tuned = named_seeds(found.seeds), named_seeds(found.tuning_seeds)
     return [
         Table(
-            f"epochs to 25 % training error: median (range), {seeds}; the best rate is chosen with seeds {tuned}",
+            f"epochs to 25 % training error: median (range), {seeds}; the best rate is chosen with {tuned}",
             ["network", *names, "best lr"],
             epochs,
         ),
         Table(
-            f"epochs / those of ReLU, He: median (range) over {seeds}; at most {found.most_epochs} epochs were run",
+            f"epochs / those of ReLU, He: median (range) over {seeds}; at most {plural(found.most_epochs, 'epoch')}",
             ["network", *names, "each at its best"],
             ratios,
         ),

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...words import plural
 from .. import figures
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Spread, Table, named_seeds
 from ..vanishing import NETWORKS, ORDINARY, SMALL, Decay, Jacobians, Vanishing
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
@@ -41,16 +42,16 @@ def tables(found: Vanishing) -> list[Table]:
         ]
         for each in found.jacobians
     ]
-    seeds = f"seeds {found.seeds[0]} to {found.seeds[-1]}"
+    seeds = named_seeds(found.seeds)
     layers = [f"layer {i + 1}" for i in range(len(found.jacobians[0].layers))]
     return [
         Table(
             f"RMS gradient at the first hidden layer / at the last, by depth (geometric mean ×/÷ spread, {seeds})",
-            ["network", *(f"{depth} layers" for depth in depths)],
+            ["network", *(plural(depth, "layer") for depth in depths)],
             reaches,
         ),
         Table(
-            f"the factor of one layer, fitted over {depths[-1]} layers",
+            f"the factor of one layer, fitted over {plural(depths[-1], 'layer')}",
             ["network", "n Var[W]", "measured", "theory"],
             factors,
         ),

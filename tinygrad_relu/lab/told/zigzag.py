@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 
 from .. import figures
-from ..findings import Claim, Spread, Table
+from ..findings import Claim, Spread, Table, named_seeds
 from ..zigzag import GOAL, Course, Signs, Zigzag
 
 __all__ = ["CAPTION", "claims", "figure", "tables"]
 
 CAPTION = (
     "Above: second-layer units whose weight gradients all have one sign, and units that the next draw pulls back, "
-    "by the size of the batch, mean and standard deviation over the seeds. Below: two weights on their way to "
-    "(1, -1), the star, over the contours of the loss, with the first seed and the same learning rate; on the right "
-    "the inputs have been centred."
+    "by the size of the batch: the mean over the seeds, and the least and the most of them. Below: two weights on "
+    "their way to (1, -1), the star, over the contours of the loss, with the first seed and the same learning rate; on "
+    "the right the inputs have been centred."
 )
 
 
 def tables(found: Zigzag) -> list[Table]:
     """Signs of gradients, reversals, and the paths."""
-    over = f"mean ± deviation, seeds {found.seeds[0]} to {found.seeds[-1]}"
+    over = f"mean ± deviation, {named_seeds(found.seeds)}"
     sizes = ["one example", *(f"batch of {size}" for size in found.batch_sizes[1:])]
     shares = [
         [signs.network, signs.first_layer[0].percent(0), *(spread.percent(0) for spread in signs.second_layer)]
@@ -138,8 +138,10 @@ def _draw_shares(axes: Any, found: Zigzag, name: str, title: str) -> None:
     for i, (signs, color, marker) in enumerate(zip(found.signs, figures.COLORS, figures.MARKERS)):
         spreads: list[Spread] = getattr(signs, name)
         x = [size * 1.03 ** (i - 3) for size in found.batch_sizes]  # side by side, where they would hide each other
-        means, deviations = [100 * s.mean for s in spreads], [100 * s.deviation for s in spreads]
-        axes.errorbar(x, means, deviations, color=color, marker=marker, capsize=3, label=signs.network)
+        means, ends = [100 * s.mean for s in spreads], [(100 * s.least, 100 * s.most) for s in spreads]
+        axes.errorbar(
+            x, means, figures.whiskers(means, ends), color=color, marker=marker, capsize=3, label=signs.network
+        )
     axes.set_xscale("log")
     axes.set_xticks(found.batch_sizes, [f"{size}" for size in found.batch_sizes])
     axes.minorticks_off()
