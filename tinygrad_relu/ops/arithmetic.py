@@ -225,10 +225,11 @@ class Abs(Op):
     """
 
     def forward(self, x):
+        self.sign = slope_of_abs(x)
         return np.abs(x)
 
     def backward(self, grad):
-        return grad * slope_of_abs(self.inputs[0])
+        return grad * self.sign
 
 
 abs = function(Abs)

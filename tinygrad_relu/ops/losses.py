@@ -97,15 +97,20 @@ class L1Loss(Loss):
 
     def forward(self, input, target, reduction: str = "mean"):
         target = self.matched(input, target)
+        self.sign = slope_of_abs(input - target)
         return self.reduce(np.abs(input - target), reduction)
 
     def backward(self, grad):
-        input, target = self.inputs
-        slope = slope_of_abs(input - target) * (self.scale * grad)
+        slope = self.sign * (self.scale * grad)
         return slope, -slope
 
 
 l1_loss = function(L1Loss)
+
+
+def _held(d, bound: float):
+    """d held between -bound and bound; at both it is a constant already, as in PyTorch."""
+    return np.where(np.abs(d) < bound, d, bound * np.sign(d))
 
 
 @register
@@ -128,7 +133,7 @@ class HuberLoss(Loss):
 
     def backward(self, grad):
         input, target = self.inputs
-        slope = np.clip(input - target, -self.delta, self.delta) * (self.scale * grad)
+        slope = _held(input - target, self.delta) * (self.scale * grad)
         return slope, -slope
 
 
@@ -152,12 +157,13 @@ class SmoothL1Loss(Loss):
         self.beta = beta
         size = np.abs(input - target)
         if not beta:
+            self.sign = slope_of_abs(input - target)
             return self.reduce(size, reduction)
         return self.reduce(np.where(size < beta, 0.5 * size * size / beta, size - 0.5 * beta), reduction)
 
     def backward(self, grad):
         d = self.inputs[0] - self.inputs[1]
-        slope = (np.clip(d / self.beta, -1, 1) if self.beta else slope_of_abs(d)) * (self.scale * grad)
+        slope = (_held(d / self.beta, 1) if self.beta else self.sign) * (self.scale * grad)
         return slope, -slope
 
 
@@ -322,6 +328,7 @@ class ClassLoss(Loss):
             if label_smoothing:
                 spread = chosen * (1 - label_smoothing) + label_smoothing / classes
                 chosen = spread if self.all_count_once else spread * np.logical_or.reduce(chosen, axis=0)
+            self.takes_part = chosen if chosen.dtype == bool else chosen != 0
             if weight is not None:
                 chosen = chosen * weight
         elif target.shape == shape and target.dtype.kind == "f":
@@ -330,6 +337,7 @@ class ClassLoss(Loss):
             if weight is not None:
                 self.times, self.plus = self.times * weight, self.plus * weight
             chosen = self.classes_first(target) * self.times + self.plus
+            self.takes_part = chosen != 0
         else:
             raise ValueError(
                 f"expected class indices of shape {others}, or probabilities of shape {shape}, for an input of shape "
@@ -362,12 +370,15 @@ class ClassLoss(Loss):
         """-chosen * log_p, reduced; what is not chosen counts nothing even if its logarithm is minus infinity."""
         if self.all_count_once and self.chosen.dtype == bool and reduction != "none":
             return -self.reduce(log_p[self.chosen], reduction, count)
-        picked = np.where(self.chosen, log_p, 0)
+        picked = np.where(self.takes_part, log_p, 0)
         if self.chosen.dtype != bool:
             picked = picked * self.chosen
         if reduction == "none":
             picked = add_up(picked, 0)
-        return -self.reduce(picked, reduction, count)
+        result = -self.reduce(picked, reduction, count)
+        if reduction == "mean" and not count and self.takes_part.any():
+            self.scale = math.inf  # all weights are 0: such a mean has no gradient, and does not say it is 0
+        return result
 
     @staticmethod
     def _as_indices(target):
@@ -420,6 +431,7 @@ class CrossEntropy(ClassLoss):
         if self.all_count_once:
             return self.classes_back(each * (softmax - self.chosen)), None
         chosen = self.chosen if self.times is None else self.classes_first(target) * self.times + self.plus
+        each = np.where(np.logical_or.reduce(self.takes_part, axis=0), each, 0)
         total = (np.logical_or if chosen.dtype == bool else np.add).reduce(chosen, axis=0)
         to_target = None if self.times is None else self.classes_back(each * (log_p * -self.times))
         return self.classes_back(each * (softmax * total - chosen)), to_target
@@ -446,7 +458,7 @@ class NLLLoss(ClassLoss):
 
     def backward(self, grad):
         each = grad * self.scale  # the gradient of each example's loss
-        return self.classes_back(-each * self.chosen), None
+        return self.classes_back(np.where(self.takes_part, -each * self.chosen, 0)), None
 
 
 nll_loss = function(NLLLoss)

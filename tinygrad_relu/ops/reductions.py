@@ -313,7 +313,7 @@ class Norm(Op):
                 f"expected ord above 0, such as 1, 2 or np.inf; got {ord!r}. Norms of matrices are not here"
             )
         self.ord, self.axis, self.keepdims = float(ord), axis, keepdims
-        size = widened(np.abs(as_floats(x)))
+        self.sign, size = slope_of_abs(x), widened(np.abs(as_floats(x)))
         if ord == 2:
             result = np.sqrt(add_up(size * size, axis, keepdims))
         elif ord == np.inf:
@@ -327,15 +327,17 @@ class Norm(Op):
         (x,) = self.inputs
         grad = _kept(grad, x.shape, self.axis, self.keepdims)
         if self.ord == np.inf:
-            share = slope_of_abs(x) * grad / self.ties
+            share = self.sign * grad / self.ties
             return np.where(self.chosen, share, share - share)
         if self.ord == 1:
-            return slope_of_abs(x) * grad
+            return self.sign * grad
         length = _kept(self.output, x.shape, self.axis, self.keepdims)
         with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 where x is 0: the slope is 0, its own may be NaN
             if self.ord == 2:
                 return np.where(length == 0, 0, x * (grad / length))
-            return np.where(x == 0, 0, np.sign(x) * (np.abs(x) / length) ** (self.ord - 1) * grad)
+            power = np.abs(x) ** (self.ord - 1)
+            power = power if self.ord > 1 else np.where(x == 0, 0, power)
+            return np.where(length == 0, 0, self.sign * power * (grad / length ** (self.ord - 1)))
 
 
 norm = function(Norm)
