@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from . import cli
 from ._version import __version__
+from .cli import explain, predict, train
 from .lab import command as lab_command
 from .nn.activations import activation_names
 
@@ -209,9 +209,9 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(command=run)
         return made
 
-    _add_train(command("train", cli.train, "train a network", _TRAIN, f"{_TRAIN_MORE}\n{_EXAMPLES}"))
-    _add_predict(command("predict", cli.predict, "use a trained network", _PREDICT, _EXAMPLES))
-    _add_explain(command("explain", cli.explain, "watch a gradient go back", _EXPLAIN, _EXAMPLES))
+    _add_train(command("train", train.train, "train a network", _TRAIN, f"{_TRAIN_MORE}\n{_EXAMPLES}"))
+    _add_predict(command("predict", predict.predict, "use a trained network", _PREDICT, _EXAMPLES))
+    _add_explain(command("explain", explain.explain, "watch a gradient go back", _EXPLAIN, _EXAMPLES))
     _add_lab(command("lab", lab_command.lab, "measure what is said about ReLU", _LAB, f"{_LAB_MORE}\n{_EXAMPLES}"))
     return parser
 

@@ -5,26 +5,23 @@
 of the header (little-endian), the header in JSON, then the bytes of the arrays
 (https://github.com/huggingface/safetensors, "Format").
 
-A file is written under another name in the same folder and then renamed, which replaces the old one at once or not
-at all.
+A file is written under another name and then put in its place, so that the old one is replaced at once or not at all.
 """
 
 from __future__ import annotations
 
-import errno
 import io
 import json
 import math
 import os
-import secrets
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
 
+from .files import replacing
 from .tensor import Tensor
 
 __all__ = ["load", "save"]
@@ -85,39 +82,6 @@ def load(path: str | os.PathLike[str]):
     except _BROKEN as error:
         reason = str(error.args[0] if error.args else "") or type(error).__name__
         raise ValueError(f"load: {name} cannot be read: {reason}") from error
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A new file to write to, which takes the place of ``path`` at the end, or is deleted if anything fails.
-
-    What is no file but stands for a device or a pipe, such as /dev/null, is not replaced but written to.
-    """
-    if os.path.isdir(path):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:
-            yield file
-        return
-    path = os.path.realpath(path)  # of a symbolic link, the target is replaced
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(4)}.tmp")
-    with ExitStack() as cleanup:
-        cleanup.callback(_remove, temporary)  # runs last, when the file is closed
-        try:
-            file = cleanup.enter_context(open(temporary, "xb"))
-        except OSError as error:
-            raise type(error)(error.errno, error.strerror, path) from None  # not the name that nobody knows
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-        os.replace(temporary, path)
-
-
-def _remove(path: str) -> None:
-    with suppress(OSError):  # it has been renamed, or cannot be helped
-        os.unlink(path)
 
 
 # ---------------------------------------------------------------------- npz
