@@ -187,7 +187,7 @@ def _status(process: int) -> tuple[str, str]:
 
 @lru_cache(maxsize=1)
 def _machine() -> str:
-    """A name for the machine since its last start, as far as its numbers of processes reach: a container has its own."""
+    """A name for the machine since its last start, as far as its process numbers reach: a container has its own."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             this = file.read() + os.readlink("/proc/self/ns/pid")
