@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent", "written"]
+__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent", "plural", "written"]
 
 _ON_ONE_LINE = 4
 SHOWN = 8  # elements, up to which all numbers are shown
@@ -66,6 +66,11 @@ def norm(gradient: np.ndarray) -> float:
 def percent(share: Any) -> str:
     """A share as text: 0.5 is '50 %'."""
     return f"{100 * share:.3g} %"
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """A count with its noun: ``plural(1, "row")`` is '1 row', ``plural(1797, "row")`` is '1,797 rows'."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def in_full(array: np.ndarray) -> str:
