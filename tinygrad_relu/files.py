@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["replacing", "replacing_folder", "restore"]
+__all__ = ["replacing", "replacing_folder", "restore", "sweep"]
 
 _HIDDEN = re.compile(r"\.(.+)\.([0-9a-f]{8})-(\d{1,9})-(\d+)-[0-9a-f]{8}\.(tmp|old)")  # name, machine, process, start
 _LONG = 30 * 24 * 3600  # seconds after which what another machine has begun is taken to be left over
@@ -45,7 +45,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             yield file
         return
     real = os.path.realpath(given)  # of a symbolic link, the target is replaced
-    _sweep(os.path.dirname(real))
+    sweep(os.path.dirname(real))
     temporary = _beside(real, "tmp")
     with ExitStack() as cleanup:
         cleanup.callback(_remove, temporary)  # runs last, when the file is closed
@@ -76,7 +76,7 @@ def replacing_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
     real = os.path.realpath(out)
     missing = [folder for folder in Path(real).parents if not folder.exists()]
     restore(out)
-    _sweep(os.path.dirname(real))
+    sweep(os.path.dirname(real))
     folder = _beside(real, "tmp")
     try:
         try:
@@ -139,14 +139,14 @@ def restore(out: str | os.PathLike[str]) -> None:
 # ---------------------------------------------------------------------- what killed processes have left
 
 
-def _sweep(folder: str) -> None:
+def sweep(folder: str | os.PathLike[str]) -> None:
     """Delete what killed processes have left half-written in this folder."""
     for path, _, ending in _left_over(folder):
         if ending == "tmp":
             _remove(path)
 
 
-def _left_over(folder: str) -> list[tuple[str, str, str]]:
+def _left_over(folder: str | os.PathLike[str]) -> list[tuple[str, str, str]]:
     """The hidden files and folders here whose process is dead: path, name of what they were to be, ending."""
     found = []
     with suppress(OSError), os.scandir(folder) as entries:

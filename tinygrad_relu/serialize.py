@@ -23,6 +23,7 @@ import numpy as np
 
 from .files import replacing
 from .tensor import Tensor
+from .words import plural
 
 __all__ = ["load", "save"]
 
@@ -209,7 +210,7 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
             raise ValueError(f"{member.filename} should have {member.file_size:,} bytes, which cannot be in it")
     stored, unpacked = (sum(getattr(member, of) for member in members) for of in ("compress_size", "file_size"))
     if stored > size:
-        raise ValueError(f"its members should take {stored:,} bytes, the file has {size:,}")
+        raise ValueError(f"its members should take {plural(stored, 'byte')}, the file has {size:,}")
     if unpacked > max(_MOST_UNPACKED, _MOST_RATIO * size):
         raise ValueError(
             f"its {size:,} bytes unpack to {unpacked:,}; if you trust it, read it with numpy.load and write it again "
@@ -230,7 +231,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
         stated, stored = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
     if stated != stored and not dtype.hasobject:
         raise ValueError(
-            f"{info.filename} of shape {shape} and dtype {dtype} should have {stated:,} bytes, not {stored:,}"
+            f"{info.filename} of shape {shape} and dtype {dtype} should have {plural(stated, 'byte')}, not {stored:,}"
         )
     with archive.open(info) as member:
         array = np.lib.format.read_array(member, allow_pickle=False)
@@ -287,7 +288,7 @@ def _read_safetensors(file: IO[bytes], size: int) -> dict[str, np.ndarray]:
     length = int.from_bytes(file.read(8), "little")
     body = size - 8 - length
     if body < 0 or length > _LONGEST_HEADER:
-        raise ValueError(f"the header should be {length} bytes long, the file has {size} in all")
+        raise ValueError(f"the header should have {plural(length, 'byte')}, the file has {size:,} in all")
     header = json.loads(file.read(length).decode(), object_pairs_hook=_without_duplicates)
     header.pop("__metadata__", None)
     for name, entry in header.items():
@@ -300,7 +301,7 @@ def _read_safetensors(file: IO[bytes], size: int) -> dict[str, np.ndarray]:
             raise ValueError(f"the arrays overlap or leave a hole at byte {end}")
         end = stop
     if end != body:
-        raise ValueError(f"the arrays should take {end} bytes, there are {body}")
+        raise ValueError(f"the arrays should take {plural(end, 'byte')}, the file has {body:,} for them")
     arrays = {name: _read_entry(file, header[name]) for name in in_file}
     return {name: arrays[name] for name in header}
 
