@@ -94,7 +94,7 @@ def test_the_pictures(capsys):
 def test_without_matplotlib_one_line_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert quick() == 0
-    assert 'no curves.png: pictures need matplotlib: pip install "tinygrad_relu[plot]"' in capsys.readouterr().out
+    assert 'no curves.png: pictures need matplotlib: pip install "tinygrad_relu[plot]"' in capsys.readouterr().err
     assert not os.path.exists("run/curves.png")
 
 
@@ -279,7 +279,7 @@ def test_options_do_their_work(more, capsys):
         (["--data", "ragged.csv"], "ragged.csv, line 2: 2 cells, but the first line has 3"),
         (["--data", "words.csv"], "words.csv, line 2, column 1: 'x' is not a number"),
         (["--data", "nan.csv"], "nan.csv, line 2, column 2: 'nan' is not finite"),
-        (["--data", "one.csv"], "all 2 rows have the label 'a'"),
+        (["--data", "one.csv"], "every row has the label 'a'"),
         (["--data", "nan.csv", "--target", "kind"], "there is no column 'kind'"),
         (["--data", "moons", "--target", "kind"], "--target is for CSV files"),
         (["--data", "digits", "--noise", "1"], "--noise is for points in the plane"),

@@ -11,6 +11,7 @@ from .. import data, nn
 from ..explain import Explorer
 from ..explain import explain as explained
 from ..explain.program import run_program
+from ..words import plural
 from .data_sets import TOYS, DataSet, load_data
 
 __all__ = ["explain"]
@@ -30,7 +31,8 @@ def explain(options: argparse.Namespace) -> None:
     explorer: Explorer = explained(run_program(program, names, "<backprop.py>")["loss"], language=options.language)
     explorer.save(out)
     if not options.quiet:
-        print(f"{program}\n{out}: this program's backward pass in {len(explorer.story['steps'])} steps, for a browser")
+        steps = plural(len(explorer.story["steps"]), "step")
+        print(f"{program}\n{out}: this program's backward pass in {steps}, for a browser")
 
 
 def _program(options: argparse.Namespace, data_set: DataSet) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,14 @@ from ..explain.program import run_program
 from ..files import replacing
 from ..train import History, evaluating
 from ..train import predict as outputs_of
+from ..words import plural
 from . import network
-from .setup import Run
+from .setup import Run, loss_floor, scaled
 
-__all__ = ["FILES", "SUMMARY", "summary", "write", "write_step", "write_text"]
+__all__ = ["FILES", "summary", "write", "write_more", "write_text"]
 
-_STEP, SUMMARY = "train_step.py", "summary.json"
+_STEP, _SUMMARY = "train_step.py", "summary.json"
+_GRAPHS = ("graph.svg", "graph.html", "graph.dot")
 _EXPLAINED = 4  # rows of data that are drawn and explained after training
 FILES = {
     network.FILE: "weights, architecture, class names",
@@ -41,55 +45,77 @@ FILES = {
     "backprop.html": "its backward pass, step by step",
     _STEP: "the training step as a NumPy program, to read and to run",
     "dead_units.txt": "units that are silent on every row",
-    SUMMARY: "settings, versions, results",
+    _SUMMARY: "settings, versions, results",
 }
 
 
-def write(folder: Path, run: Run, history: History, report: DeadUnits) -> list[str]:
-    """All files but the summary; what to tell about those that could not be made here."""
+def write(folder: Path, run: Run, history: History, report: DeadUnits, summary: dict[str, Any]) -> None:
+    """What was trained, and how it went."""
     network.save(folder, run)
     history.to_csv(folder / "metrics.csv")
     write_text(folder / "dead_units.txt", f"{report}\n")
-    notes = _draw_pictures(folder, run, history)
-    _draw_graph(folder, run)
-    return notes
+    write_text(folder / _SUMMARY, json.dumps(summary, indent=2) + "\n")
 
 
-def _draw_pictures(folder: Path, run: Run, history: History) -> list[str]:
+def write_more(folder: Path, run: Run, history: History) -> tuple[str, list[str]]:
+    """The training step and the pictures, each of which may fail alone: what the step saves; what failed, and why."""
+    saves, failed = "", []
+
+    @contextmanager
+    def alone(name: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # of whatever kind: a picture is not worth a trained network
+            kind = "" if isinstance(error, ImportError) else f"{type(error).__name__}: "
+            failed.append(f"no {name}: {kind}{error}")
+
+    if run.settings["compile"]:
+        with alone(_STEP):
+            saves = _write_step(folder, run, history)
+    with alone("curves.png"):
+        _draw_curves(folder / "curves.png", run, history)
+    if run.X.shape[1] == 2:
+        with alone("decision.png"):
+            _draw_decision(folder / "decision.png", run)
+    with alone(", ".join(_GRAPHS)), _few_rows(run) as loss:
+        drawing = draw(loss)
+        for name in _GRAPHS:
+            drawing.save(folder / name)
+    with alone("backprop.html"), _few_rows(run) as loss:
+        explained(loss).save(folder / "backprop.html")
+    return saves, failed
+
+
+def _draw_curves(path: Path, run: Run, history: History) -> None:
+    title = f"{run.data_set.name}: {plural(len(history), 'epoch')}"
+    validation = "validation" if run.settings["patience"] else "held-out"
+    plots.curves(history, path, title=title, validation=validation, floor=loss_floor(run))
+
+
+def _draw_decision(path: Path, run: Run) -> None:
     def classify(points):
-        return outputs_of(run.model, (points - run.mean) / run.scale).argmax(axis=1)
+        return outputs_of(run.model, scaled(points, run.mean, run.scale)).argmax(axis=1)
 
     found = run.data_set
-    title = f"{found.name}: {len(history)} epochs"
-    validation = "validation" if run.settings["patience"] else "held-out"
-    try:
-        plots.curves(history, folder / "curves.png", title=title, validation=validation)
-        if found.X.shape[1] == 2:
-            title = f"{found.name}: what the network answers where"
-            axes = found.features or ["x", "y"]
-            plots.decision_boundary(
-                classify, found.X, found.y, folder / "decision.png", classes=found.classes, title=title, axes=axes
-            )
-    except ImportError as error:
-        return [f"no curves.png: {error}"]
-    return []
+    title = f"{found.name}: what the network answers where"
+    axes = found.features or ["x", "y"]
+    plots.decision_boundary(classify, found.X, found.y, path, classes=found.classes, title=title, axes=axes)
 
 
 _LAST_LINES = "loss = tg.cross_entropy(model(X), y)\nloss.backward(retain_graph=True)\n"
 
 
-def _draw_graph(folder: Path, run: Run) -> None:
-    """The graph of a few rows after their backward pass, as a picture and as a page that steps through it."""
+@contextmanager
+def _few_rows(run: Run) -> Iterator[Any]:
+    """The loss of a few rows after its backward pass."""
     names = {"tg": importlib.import_module("tinygrad_relu"), "model": run.model}
     names |= {"X": run.X[:_EXPLAINED], "y": run.y[:_EXPLAINED]}
     run.model.zero_grad()
-    with evaluating(run.model):
-        loss = run_program(_LAST_LINES, names)["loss"]
-        drawing = draw(loss)
-        for name in ("graph.svg", "graph.html", "graph.dot"):
-            drawing.save(folder / name)
-        explained(loss).save(folder / "backprop.html")
-    run.model.zero_grad()
+    try:
+        with evaluating(run.model):
+            yield run_program(_LAST_LINES, names)["loss"]
+    finally:
+        run.model.zero_grad()
 
 
 _TRAIN_STEP = """\
@@ -103,7 +129,7 @@ def train_step(X, y):
 _TURNS, _MOST_SECONDS = 40, 1.0  # how often the training step is timed, and for how long at most
 
 
-def write_step(folder: Path, run: Run, history: History) -> str:
+def _write_step(folder: Path, run: Run, history: History) -> str:
     """The training step as a NumPy program, with the numbers as they are after training; what it saves, in words.
 
     All is done on a copy, and the random numbers are put back: the run stays as it is.
@@ -121,8 +147,9 @@ def write_step(folder: Path, run: Run, history: History) -> str:
         without, compiled = _microseconds([train_step, step], X, y)
     finally:
         generator.bit_generator.state = drawn
+    calls = plural(step.report().calls, "call")
     return (
-        f"{compiled:,.0f} microseconds as a NumPy program of {step.report().calls} calls, {without:,.0f} without "
+        f"{compiled:,.0f} microseconds as a NumPy program of {calls}, {without:,.0f} without "
         f"({without / compiled:.1f} times)"
     )
 
@@ -168,6 +195,7 @@ def summary(run: Run, history: History, report: DeadUnits, right: int, seconds: 
             "epochs": len(history),
             "best_epoch": history.best_epoch,
             "last": history[-1],
+            "loss_floor": loss_floor(run),  # which label smoothing does not let the loss fall below
             "dead_units": [[layer.layer, len(layer.dead)] for layer in report.layers],
             "seconds": round(seconds, 2),
         },
@@ -180,5 +208,6 @@ def summary(run: Run, history: History, report: DeadUnits, right: int, seconds: 
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a file, which is whole or not there."""
     with replacing(path) as file:
         file.write(text.encode())

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from .. import optim, random
 from ..activity import dead_units
-from ..files import replacing_folder
+from ..files import replacing_folder, sweep
 from ..train import History, fit
 from ..train import predict as outputs_of
-from . import results
-from .setup import Run, plan, prepare
+from ..words import plural
+from . import note, results
+from .setup import Run, loss_floor, plan, prepare
 
 __all__ = ["train"]
 
@@ -33,22 +33,24 @@ def train(options: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         right = int((outputs_of(run.model, run.X_test).argmax(axis=1) == run.y_test).sum())
         report = dead_units(run.model, run.X)
-        notes = results.write(folder, run, history, report)
-        compiled = results.write_step(folder, run, history) if options.compile else ""
-        summary = results.summary(run, history, report, right, seconds)
-        results.write_text(folder / results.SUMMARY, json.dumps(summary, indent=2) + "\n")
+        results.write(folder, run, history, report, results.summary(run, history, report, right, seconds))
+        saves, failed = results.write_more(folder, run, history)
         _check_replaceable(out)  # somebody may have written there meanwhile
 
-    say(f"trained {len(history)} epochs in {seconds:.1f} s")
-    if compiled:
-        say(f"training step: {compiled}")
-    say(f"held-out accuracy: {right / len(run.y_test):.2%} ({right} of {len(run.y_test)} rows)".replace("%", " %"))
+    say(f"trained {plural(len(history), 'epoch')} in {seconds:.1f} s")
+    if saves:
+        say(f"training step: {saves}")
+    floor = loss_floor(run)
+    least = f" (label smoothing does not let it fall below {floor:.3f})" if floor else ""
+    say(f"loss at the end: {history[-1]['loss']:.3f}{least}")
+    percent = 100 * right / len(run.y_test)
+    say(f"held-out accuracy: {percent:.2f} % ({right:,} of {plural(len(run.y_test), 'row')})")
     say(f"{report}\nin {out}:")
     for name, what in results.FILES.items():
         if (out / name).exists():
             say(f"  {name:15} {what}")
-    for note in notes:
-        say(f"  {note}")
+    for what in failed:
+        note(what)
 
 
 def _silent(*_: Any, **__: Any) -> None:
@@ -83,6 +85,7 @@ def _check_replaceable(out: Path) -> None:
     real = out.resolve()
     if real == Path.cwd() or real in Path.cwd().parents:
         raise ValueError(f"{out} is the current folder or one around it; give --out a folder of its own")
+    sweep(out)
     foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in results.FILES)
     if foreign:
         raise ValueError(f"{out} holds {foreign[0]!r}, which no run has made; give --out another folder")
