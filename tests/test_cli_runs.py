@@ -89,7 +89,7 @@ def test_a_line_of_names_in_one_file_only_is_said(capsys):
     train_on(["a", "b", "c", "kind"])
     y = write_table("new.csv", None)
     right, said = accuracy("new.csv", y, capsys)
-    assert right > 0.95 and "no line of names, so its columns are taken to be, in this order, a, b, c" in said
+    assert right > 0.95 and "no line of names, so its columns are taken to be, in this order, 'a', 'b', 'c'" in said
     train_on(None)
     y = write_table("new.csv", ["x", "y", "z"])
     right, said = accuracy("new.csv", y, capsys)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import data, ops
-from ..data.tables import is_number, told_apart
+from ..data.tables import is_number, listed, told_apart
 from ..train import predict as outputs_of
 from ..words import plural
 from . import network, note, results
@@ -50,7 +50,7 @@ def predict(options: argparse.Namespace) -> None:
 def _by_place(file: str, here: list[str] | None, then: list[str] | None) -> Iterator[str]:
     """What to say where columns were not found by their names, or a line of numbers was taken for names."""
     if here is None and then is not None:
-        yield f"{file} has no line of names, so its columns are taken to be, in this order, {', '.join(then)}"
+        yield f"{file} has no line of names, so its columns are taken to be, in this order, {listed(then)}"
     if here is not None and then is None:
         yield f"the network was trained on columns without names, so those of {file} are taken as they stand"
     if here is not None and then is not None and not told_apart(then):

@@ -143,7 +143,7 @@ def _places(name: str, header: list[str], columns: list[str]) -> list[int]:
     if found != columns:
         raise ValueError(
             f"{name}, line 1: names that are double or empty do not tell columns apart, so they must come in the order "
-            f"{_listed(columns)}, got {_listed(found)}"
+            f"{listed(columns)}, got {listed(found)}"
         )
     return places
 
@@ -159,7 +159,7 @@ def _check_is_there(where: str, column: str, header: list[str]) -> None:
         near = alike or difflib.get_close_matches(column, header, n=3)
         raise ValueError(
             f"{where}: there is no column {column!r}; {'the nearest are' if near else 'its header has'} "
-            f"{_listed(near or header)}"
+            f"{listed(near or header)}"
         )
 
 
@@ -168,7 +168,7 @@ def _check_is_there_once(name: str, column: str, header: list[str]) -> None:
         raise ValueError(f"{name}, line 1: {header.count(column)} columns are named {column!r}")
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """The first names, in quotes, so that blanks and what cannot be seen show."""
     return ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
 
