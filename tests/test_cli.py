@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import tinygrad_relu as tg
-from tinygrad_relu import cli, data
+from tinygrad_relu import data, files
 from tinygrad_relu.__main__ import _termination_as_an_exception, main
+from tinygrad_relu.cli import results, setup, train
 from tinygrad_relu.train import training_step
 
 GRAPHS = {"graph.svg", "graph.html", "graph.dot", "backprop.html"}
@@ -93,7 +94,7 @@ def test_the_pictures(capsys):
 def test_without_matplotlib_one_line_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     assert quick() == 0
-    assert 'no curves.png: pictures need matplotlib: pip install "tinygrad_relu[plot]"' in capsys.readouterr().out
+    assert 'no curves.png: pictures need matplotlib: pip install "tinygrad_relu[plot]"' in capsys.readouterr().err
     assert not os.path.exists("run/curves.png")
 
 
@@ -137,7 +138,7 @@ np.savez("after.npz", losses=losses, weight=train_step.linear0_weight)
 @pytest.mark.parametrize("more", [[], ["--optimizer", "sgd", "--patience", "1"], ["--dropout", "0.3"]])
 def test_the_saved_step_goes_on_from_the_trained_network_with_numpy_alone(more, monkeypatch, capsys):
     kept = {}
-    fit = cli.fit
+    fit = train.fit
 
     def spy(model, X, y, **options):
         history = fit(model, X, y, **options)
@@ -145,7 +146,7 @@ def test_the_saved_step_goes_on_from_the_trained_network_with_numpy_alone(more, 
         kept["drawn"] = tg.random.generator().bit_generator.state
         return history
 
-    monkeypatch.setattr(cli, "fit", spy)
+    monkeypatch.setattr(train, "fit", spy)
     assert quick("--label-smoothing", "0.1", "--batch-size", "20", *more) == 0
     random_numbers = tg.random.generator()
     assert random_numbers.bit_generator.state == kept["drawn"]
@@ -180,7 +181,7 @@ def test_one_line_says_why_a_step_was_not_compiled(monkeypatch, capsys):
     def branching(label_smoothing):
         return lambda output, target: tg.cross_entropy(output * 2 if output.max() > 3 else output, target)
 
-    monkeypatch.setattr(cli, "_loss_with", branching)
+    monkeypatch.setattr(setup, "loss_with", branching)
     assert quick() == 0
     out = capsys.readouterr().out
     assert "\ntraining step: not compiled: the function goes by the data (a branch or a loop) at test_cli.py:" in out
@@ -278,7 +279,7 @@ def test_options_do_their_work(more, capsys):
         (["--data", "ragged.csv"], "ragged.csv, line 2: 2 cells, but the first line has 3"),
         (["--data", "words.csv"], "words.csv, line 2, column 1: 'x' is not a number"),
         (["--data", "nan.csv"], "nan.csv, line 2, column 2: 'nan' is not finite"),
-        (["--data", "one.csv"], "all 2 rows have the label 'a'"),
+        (["--data", "one.csv"], "every row has the label 'a'"),
         (["--data", "nan.csv", "--target", "kind"], "there is no column 'kind'"),
         (["--data", "moons", "--target", "kind"], "--target is for CSV files"),
         (["--data", "digits", "--noise", "1"], "--noise is for points in the plane"),
@@ -320,7 +321,7 @@ def test_a_network_that_is_too_large_is_one_line(monkeypatch, capsys):
     def allocate(options):
         raise MemoryError("Unable to allocate 37.3 GiB")
 
-    monkeypatch.setattr(cli, "train", allocate)
+    monkeypatch.setattr(train, "train", allocate)
     assert main(["train"]) == 2
     assert "there is not enough memory for this: Unable to allocate 37.3 GiB" in error_of(capsys)
 
@@ -364,13 +365,14 @@ def test_an_earlier_run_is_replaced_only_by_a_complete_one(capsys, monkeypatch):
     assert quick() == 0
     first = tg.load("run/model.npz")["state"]["0.weight"]
     assert quick("--optimizer", "sgd", "--lr", "1e12") == 2
-    for place in ("fit", "dead_units", "_microseconds", "_write_text", "_swap"):
+    for module, place in ((train, "fit"), (train, "dead_units"), (results, "_microseconds"), (results, "write_text"),
+                          (files, "_swap")):  # fmt: skip
 
         def interrupted(*_, **__):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(cli, place, interrupted)
+            patch.setattr(module, place, interrupted)
             capsys.readouterr()
             assert quick("--seed", "1") == 130
             assert capsys.readouterr().err == "tinygrad-relu: interrupted, nothing was written\n"

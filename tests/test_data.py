@@ -157,6 +157,22 @@ def test_standardize():
     assert data.standardize(np.array([[1], [3]]))[0].dtype == np.float32
 
 
+def test_standardize_has_no_largest_number():
+    for dtype, most in ((np.float16, 6e4), (np.float32, 3.3e38), (np.float64, 1.7e308)):
+        Z, mean, scale = data.standardize(np.array([[most, most], [-most, 0.9 * most], [-most, most]], dtype))
+        assert np.allclose(Z, np.sqrt([[2, 0.5], [0.5, 2], [0.5, 0.5]]) * [[1, 1], [-1, -1], [-1, 1]], atol=2e-2)
+        assert np.isfinite(mean).all() and np.isfinite(scale).all() and Z.dtype == mean.dtype == scale.dtype == dtype
+    tiny = np.array([[1e-310], [3e-310]])
+    assert np.allclose(data.standardize(tiny)[0], [[-1], [1]])
+    assert data.standardize(np.array([1.0, 3.0]))[0].tolist() == [-1, 1]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_standardize_refuses_what_is_no_number(bad):
+    with pytest.raises(ValueError, match="standardize: there is NaN or infinity"):
+        data.standardize(np.array([[1.0, 2.0], [1.0, bad]]))
+
+
 # ---------------------------------------------------------------------- CSV
 
 
@@ -173,15 +189,15 @@ def test_csv_with_and_without_a_header(tmp_path):
     named = table(tmp_path, '\ufeffkind,a,b\r\n\r\nred,1,2\r\n"dark, blue",3,4\r\n', target="kind")
     assert named.X.tolist() == [[1, 2], [3, 4]] and named.features == ["a", "b"] and named.target == "kind"
     assert named.classes == ["dark, blue", "red"] and named.y.tolist() == [1, 0]
-    assert table(tmp_path, "1,2.0\n1,1\n").classes == ["1", "2"]  # 2.0 is the class 2
+    assert table(tmp_path, "1,2.0\n1,1\n").classes == ["1", "2.0"]  # as it stands in the file
 
 
 def test_csv_features_only_and_columns_by_name(tmp_path):
     assert table(tmp_path, "a,b\n1,2\n", labelled=False).X.tolist() == [[1, 2]]
     assert table(tmp_path, "1,2\n", labelled=False).y is None
     assert table(tmp_path, "1,9007199254740993\n1,2\n").classes == ["2", "9007199254740993"]  # not rounded
-    assert table(tmp_path, "1,1_0\n1,10\n").classes == ["10", "1_0"]  # a name, though Python reads a number
-    with pytest.raises(ValueError, match=r"line 1: there is no column 'a', only b, c"):
+    assert table(tmp_path, "1,10\n1,1_0\n").classes == ["10", "1_0"]  # a name, though Python reads a number
+    with pytest.raises(ValueError, match=r"line 1: there is no column 'a'; its header has 'b', 'c'"):
         table(tmp_path, "b,c\n1,2\n", labelled=False, columns=["a", "b"])
     picked = table(tmp_path, "b,kind,a\n1,red,2\n", labelled=False, columns=["a", "b"])
     assert picked.X.tolist() == [[2, 1]] and picked.features == ["a", "b"]
@@ -205,7 +221,7 @@ def test_csv_features_only_and_columns_by_name(tmp_path):
         ("1,2,0\n1,2,\n", "line 2: the label is empty"),
         ("1,2,0\n1,2,0.5\n", "line 2: the label '0.5' is no class"),
         ("1,2,0\n1,2,nan\n", "line 2: the label 'nan' is no class"),
-        ("1,2,red\n3,4,red\n", "all 2 rows have the label 'red'"),
+        ("1,2,red\n3,4,red\n", "every row has the label 'red'"),
         ("1\n2\n", "only one column"),
         ('1,"2,0\n1,2,1\n', "line 2: unexpected end of data"),
         (b"1,2,\xff\xfe\n", "not UTF-8"),
@@ -218,7 +234,7 @@ def test_csv_errors_name_file_and_line(tmp_path, text, message):
 
 
 def test_csv_target_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="no column 'knid'; the nearest are kind"):
+    with pytest.raises(ValueError, match="no column 'knid'; the nearest are 'kind'"):
         table(tmp_path, "a,kind\n1,red\n2,blue\n", target="knid")
     with pytest.raises(ValueError, match="2 columns are named 'a'"):
         table(tmp_path, "a,a\n1,2\n", target="a")

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from . import cli
 from ._version import __version__
+from .cli import explain, predict, train
 from .lab import command as lab_command
 from .nn.activations import activation_names
 
@@ -74,15 +74,17 @@ A part of the data is held out and never trained on; the accuracy on it is the
 result. With --patience, a sixth of the training data decides when to stop, so
 that the held-out part stays untouched. The learning rate falls to 0 along half
 a cosine. The folder appears when all is done, or, after an error or Ctrl-C, not
-at all; the results of an earlier run are replaced only then.
+at all; the results of an earlier run are replaced only then. If a picture
+cannot be drawn, a note on stderr says why, and all else is there.
 """
 
 _PREDICT = """\
 Give each row of a CSV file its class, and the probability that the network
 gives to it, as CSV. The file has the columns that the network was trained on.
 If both files begin with a line of names, the columns are found by their names,
-and others, such as the label, are ignored; if not, leave out the label. Digits
-are 64 columns with values from 0 to 1."""
+and others, such as the label, are ignored. If not, or if names are empty or
+double, the columns go by their place, and a note on stderr says so; leave out
+the label then. Digits are 64 columns with values from 0 to 1."""
 
 
 _EXPLAIN = """\
@@ -209,9 +211,9 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(command=run)
         return made
 
-    _add_train(command("train", cli.train, "train a network", _TRAIN, f"{_TRAIN_MORE}\n{_EXAMPLES}"))
-    _add_predict(command("predict", cli.predict, "use a trained network", _PREDICT, _EXAMPLES))
-    _add_explain(command("explain", cli.explain, "watch a gradient go back", _EXPLAIN, _EXAMPLES))
+    _add_train(command("train", train.train, "train a network", _TRAIN, f"{_TRAIN_MORE}\n{_EXAMPLES}"))
+    _add_predict(command("predict", predict.predict, "use a trained network", _PREDICT, _EXAMPLES))
+    _add_explain(command("explain", explain.explain, "watch a gradient go back", _EXPLAIN, _EXAMPLES))
     _add_lab(command("lab", lab_command.lab, "measure what is said about ReLU", _LAB, f"{_LAB_MORE}\n{_EXAMPLES}"))
     return parser
 
@@ -237,8 +239,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "(default: adamw)")  # fmt: skip
     add("--lr", type=_number(0), metavar="X", help="learning rate at the start (default: 0.05 for sgd and adagrad, "
         "else 0.005)")  # fmt: skip
-    add("--label-smoothing", type=_number(0, 1), metavar="X", help="share of each target that all classes get alike "
-        "(default: 0.1 for digits, else 0)")  # fmt: skip
+    add("--label-smoothing", type=_number(0, 1), metavar="X", help="share of each target that all classes get alike; "
+        "the loss cannot fall to 0 then (default: 0.1 for digits, else 0)")  # fmt: skip
     add("--weight-decay", type=_number(0), metavar="X", help="pull of the weights to 0 (default: 0.1 for adamw, "
         "else 0)")  # fmt: skip
     add("--patience", type=_whole(1), metavar="N", help="stop after N epochs without improvement, and keep the best")
@@ -248,7 +250,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument_group("what to show").add_argument
     add("--out", metavar="FOLDER", help="folder for the results (default: runs/ and the name of the data)")
-    add("--quiet", action="store_true", help="no progress bar, no report, only errors")
+    add("--quiet", action="store_true", help="no progress bar, no report, only errors and notes")
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .files import replacing
+
 __all__ = ["curves", "decision_boundary"]
 
 # Okabe and Ito's colours (2008, "Color universal design"), told apart with any kind of colour vision.
@@ -21,11 +23,17 @@ _MARKERS = "osD^vPX"  # one fewer than colours, so that the pairs repeat only af
 
 
 def curves(
-    history, path: str | os.PathLike[str] | None = None, *, title: str = "Training", validation: str = "validation"
+    history,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "Training",
+    validation: str = "validation",
+    floor: float = 0.0,
 ) -> Any:
     """Loss and accuracy over the epochs, side by side, the best epoch marked: matplotlib's Figure, saved to ``path``.
 
-    ``validation`` is what the rows that were not trained on are called.
+    ``validation`` is what the rows that were not trained on are called. ``floor`` is what label smoothing does not let
+    the loss fall below (the entropy of the smoothed targets); it is drawn as a line and said.
 
     Raises ImportError if matplotlib is not installed, ValueError for a history without epochs.
     """
@@ -36,6 +44,11 @@ def curves(
     for i, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), i + 1)
         _curve(axes, history, name, validation)
+        if name == "loss" and floor:
+            least = f"cannot fall below {floor:.3f}"
+            axes.axhline(floor, color=_BEST, linewidth=1, linestyle="--", zorder=0, label=least)
+            axes.set_ylabel("loss (with label smoothing)")
+        axes.legend(edgecolor="none", framealpha=0.85)  # so that no line runs through the words
     figure.suptitle(_plain(title))
     return _saved(figure, path)
 
@@ -56,7 +69,6 @@ def _curve(axes: Any, history, name: str, validation: str) -> None:
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(edgecolor="none", framealpha=0.85)  # so that no line runs through the words
 
 
 def decision_boundary(
@@ -81,7 +93,9 @@ def decision_boundary(
     names = classes or [str(i) for i in range(int(y.max()) + 1)]
     low, high = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
     margin = np.where(high > low, 0.08 * (high - low), 1 + 0.01 * abs(high))  # a constant column gets some room too
-    xs, ys = (np.linspace(a, b, 300) for a, b in zip(low - margin, high + margin))
+    most = np.finfo(X.dtype).max if X.dtype.kind == "f" else np.inf  # there is no ground beyond it
+    low, high = np.maximum(low - margin, -most), np.minimum(high + margin, most)
+    xs, ys = (np.linspace(a, b, 300) for a, b in zip(low, high))
     grid = np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2).astype(X.dtype)
     ground = np.asarray(predict_classes(grid)).reshape(len(ys), len(xs))
 
@@ -152,5 +166,8 @@ def write(figure: Any, file: Any, **options: Any) -> None:
 
 def _saved(figure: Any, path: str | os.PathLike[str] | None) -> Any:
     if path is not None:
-        write(figure, path, dpi=150, bbox_inches="tight")
+        name, ending = os.path.splitext(os.fsdecode(path))
+        ending = ending or ".png"
+        with replacing(name + ending) as file:
+            write(figure, file, format=ending[1:], dpi=150, bbox_inches="tight")
     return figure

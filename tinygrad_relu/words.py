@@ -68,13 +68,13 @@ def percent(share: Any) -> str:
     return f"{100 * share:.3g} %"
 
 
-def plural(n: int, word: str, plural_form: str | None = None) -> str:
+def plural(n: int, one: str, many: str = "") -> str:
     """A count and what is counted, of which the plural is made with an s unless it is given.
 
     >>> plural(1, "unit"), plural(0, "unit"), plural(10_000, "box", "boxes")
     ('1 unit', '0 units', '10,000 boxes')
     """
-    return f"{n:,} {word if n == 1 else plural_form or word + 's'}"
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 def in_full(array: np.ndarray) -> str:

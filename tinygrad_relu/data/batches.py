@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..random import generator
+from ..words import plural
 
 __all__ = ["batches", "standardize", "train_test_split"]
 
@@ -62,7 +63,7 @@ def train_test_split(
     n_test = round(len(X) * test_fraction) if 0 < test_fraction < 1 else 0
     if not 0 < n_test < len(X):
         raise ValueError(
-            f"train_test_split: test_fraction={test_fraction} of {len(X)} rows leaves one part empty; "
+            f"train_test_split: test_fraction={test_fraction} of {plural(len(X), 'row')} leaves one part empty; "
             "give a share between 0 and 1 that leaves rows for both"
         )
     rng = generator(seed)
@@ -86,7 +87,8 @@ def standardize(X) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shift and scale each column to mean 0 and standard deviation 1: ``standardized, mean, scale``.
 
     Use ``mean`` and ``scale`` of the training part for the test part too: ``(X_test - mean) / scale``. A constant
-    column is only shifted (its scale is 1). The dtype is kept; integers become float32.
+    column is only shifted (its scale is 1). The dtype is kept; integers become float32. Numbers of any size will do.
+    ValueError if there are no rows, or NaN or infinity in one.
 
     >>> X, mean, scale = data.standardize(np.array([[1.0, 5.0], [3.0, 5.0]]))
     >>> X.tolist(), mean.tolist(), scale.tolist()
@@ -97,9 +99,16 @@ def standardize(X) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise ValueError("standardize: there are no rows")
     dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     wide = X.astype(np.float64)
+    if not np.isfinite(wide).all():
+        raise ValueError("standardize: there is NaN or infinity in X; remove these rows or fill in numbers")
+    # In units of a power of two, which changes no digit, squares and sums of the largest numbers do not overflow.
+    unit = np.maximum(np.frexp(np.abs(wide).max(axis=0))[1], -1000)
+    wide = np.ldexp(wide, -unit)
     mean, scale = wide.mean(axis=0), wide.std(axis=0)
-    scale[scale <= 1e-12 * np.abs(mean)] = 1  # a constant column, up to rounding
-    return ((wide - mean) / scale).astype(dtype), mean.astype(dtype), scale.astype(dtype)
+    constant = (scale <= 1e-12 * np.abs(mean)) | (np.ldexp(scale, unit).astype(dtype) == 0)  # up to rounding
+    scale = np.where(constant, np.ldexp(1.0, -unit), scale)
+    standardized = ((wide - mean) / scale).astype(dtype)
+    return standardized, np.ldexp(mean, unit).astype(dtype), np.ldexp(scale, unit).astype(dtype)
 
 
 def _same_length(caller: str, X, y) -> tuple[np.ndarray, np.ndarray]:

@@ -6,10 +6,14 @@ import csv
 import difflib
 import math
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
+
+from ..words import plural
 
 __all__ = ["Table", "read_csv"]
 
@@ -35,13 +39,17 @@ def read_csv(
 ) -> Table:
     """Read a table with one example in each line: numbers, and a label in the last column or the one named ``target``.
 
-    The first line is a header if none of its feature cells is a number. Labels are whole numbers or words. With
-    ``labelled=False`` all columns are features. With ``columns`` and a header, the columns of these names are taken,
-    and others are left out. Separators are commas, the text is UTF-8, empty lines are skipped.
+    The first line is a header if none of its feature cells is a number, if ``target`` is given, or if it has all
+    names in ``columns``. Labels are whole numbers or words. With ``labelled=False`` all columns are features.
+    Separators are commas, the text is UTF-8, empty lines are skipped.
+
+    ``columns`` names those to take, in any order, from a file with a header; others are left out. Where these names
+    are empty or double, they do not tell the columns apart, so the file must have them in the same order.
 
     Raises ValueError, with the line, for a file that is empty or has rows of different length, a column that is not
-    there, cells that are no numbers or not finite, labels that are missing or fractions, or one class only; OSError if
-    it cannot be read.
+    there or there twice, cells that are no numbers or not finite, labels that are missing, fractions, or one number
+    written in two ways (``1`` and ``01``), one class only, or a first line that could be names and could be numbers;
+    OSError if it cannot be read.
 
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp(), "flowers.csv")
@@ -56,22 +64,21 @@ def read_csv(
     rows = list(_rows(name))
     if not rows:
         raise ValueError(f"{name}: the file is empty")
-    header = _header(rows, target, labelled)
+    header = _header(rows, target, labelled, columns or [])
     body = rows[1:] if header else rows
     if not body:
         raise ValueError(f"{name}: only a header, no data")
     width = len(rows[0][1])
     for line, cells in rows:
         if len(cells) != width:
-            raise ValueError(f"{name}, line {line}: {_cells(len(cells))}, but the first line has {width}")
+            raise ValueError(f"{name}, line {line}: {plural(len(cells), 'cell')}, but the first line has {width}")
 
     label = _label_column(name, header, width, target) if labelled else None
+    if header is None:
+        _check_first_line(name, rows, label)
     chosen = [i for i in range(width) if i != label]
     if columns and header:
-        lacking = [column for column in columns if column not in header]
-        if lacking:
-            raise ValueError(f"{name}, line 1: there is no column {lacking[0]!r}, only {', '.join(header[:8])}")
-        chosen = [header.index(column) for column in columns]
+        chosen = _places(name, header, columns)
     X = np.array([[_number(name, line, i, cells[i], header) for i in chosen] for line, cells in body], dtype=np.float32)
     features = [header[i] for i in chosen] if header else None
     if label is None:
@@ -87,7 +94,7 @@ def _rows(name: str) -> Iterator[_Row]:
         try:
             for cells in reader:
                 cells = [cell.strip() for cell in cells]
-                if any(cells):
+                if cells not in ([], [""]):
                     yield reader.line_num, cells
         except UnicodeDecodeError:
             raise ValueError(f"{name}: not a CSV file, its text is not UTF-8") from None
@@ -95,12 +102,75 @@ def _rows(name: str) -> Iterator[_Row]:
             raise ValueError(f"{name}, line {reader.line_num}: {error}") from None
 
 
-def _header(rows: list[_Row], target: str | None, labelled: bool) -> list[str] | None:
+def _header(rows: list[_Row], target: str | None, labelled: bool, columns: list[str]) -> list[str] | None:
     cells = rows[0][1]
     features = cells[:-1] if labelled and len(cells) > 1 else cells
-    if target is None and any(_is_number(cell) for cell in features):
+    if target is None and not (columns and set(columns) <= set(cells)) and any(map(is_number, features)):
         return None
     return cells
+
+
+def _check_first_line(name: str, rows: list[_Row], label: int | None) -> None:
+    """Refuse a first line that was taken for data, since it has numbers, and looks like one of names."""
+    line, cells = rows[0]
+    where = f"{name}, line {line}"
+    if len(cells) > 2 and cells == [str(i) for i in range(len(cells))]:
+        raise ValueError(
+            f"{where}: 0, 1, 2, ... are what pandas writes as names of columns; remove the line "
+            "(header=False in to_csv), or if it is an example, put a line of names before it"
+        )
+    if label is None or len(rows) == 1:
+        return
+    first, others = cells[label], Counter(cells[label] for _, cells in rows[1:])
+    word_among_numbers = not is_number(first) and all(map(is_number, others))
+    if word_among_numbers or (first not in others and min(others.values()) > 1):
+        raise ValueError(
+            f"{where}: the label {_shown(first)} stands nowhere else; if the line has the names of the columns, say so "
+            f"with target={first!r} (--target {first}), and if it is an example, put a line of names before it"
+        )
+
+
+def _places(name: str, header: list[str], columns: list[str]) -> list[int]:
+    """Where the columns of these names stand."""
+    for column in columns:
+        _check_is_there(f"{name}, line 1", column, header)
+    if told_apart(columns):
+        for column in columns:
+            _check_is_there_once(name, column, header)
+        return [header.index(column) for column in columns]
+    places = [i for i, column in enumerate(header) if column in columns]
+    found = [header[i] for i in places]
+    if found != columns:
+        raise ValueError(
+            f"{name}, line 1: names that are double or empty do not tell columns apart, so they must come in the order "
+            f"{listed(columns)}, got {listed(found)}"
+        )
+    return places
+
+
+def told_apart(columns: list[str]) -> bool:
+    """Whether each column has a name of its own."""
+    return len(set(columns)) == len(columns) and "" not in columns
+
+
+def _check_is_there(where: str, column: str, header: list[str]) -> None:
+    if column not in header:
+        alike = [other for other in header if other.casefold().split() == column.casefold().split()]
+        near = alike or difflib.get_close_matches(column, header, n=3)
+        raise ValueError(
+            f"{where}: there is no column {column!r}; {'the nearest are' if near else 'its header has'} "
+            f"{listed(near or header)}"
+        )
+
+
+def _check_is_there_once(name: str, column: str, header: list[str]) -> None:
+    if header.count(column) > 1:
+        raise ValueError(f"{name}, line 1: {header.count(column)} columns are named {column!r}")
+
+
+def listed(names: list[str]) -> str:
+    """The first names, in quotes, so that blanks and what cannot be seen show."""
+    return ", ".join(map(repr, names[:8])) + (", ..." if len(names) > 8 else "")
 
 
 def _label_column(name: str, header: list[str] | None, width: int, target: str | None) -> int:
@@ -109,16 +179,17 @@ def _label_column(name: str, header: list[str] | None, width: int, target: str |
     if target is None:
         return width - 1
     assert header is not None  # a target asks for a header
-    if target not in header:
-        near = difflib.get_close_matches(target, header, n=3)
-        known = "the nearest are" if near else "its header has"
-        raise ValueError(f"{name}: there is no column {target!r}; {known} {', '.join(near or header[:8])}")
-    if header.count(target) > 1:
-        raise ValueError(f"{name}, line 1: {header.count(target)} columns are named {target!r}")
+    _check_is_there(name, target, header)
+    _check_is_there_once(name, target, header)
+    if all(map(is_number, header)) and header != [str(i) for i in range(width)]:
+        raise ValueError(
+            f"{name}, line 1: numbers only, which may be data; to find the column {target!r} by its name, put a line "
+            "of names first, one of them a word"
+        )
     return header.index(target)
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
     """Whether it is one in a file too: Python's ``float`` also takes ``1_000``, which is a name here."""
     try:
         float(cell)
@@ -132,7 +203,7 @@ def _number(name: str, line: int, column: int, cell: str, header: list[str] | No
     where = f"{name}, line {line}, column {column + 1}" + (f" ({header[column]})" if header else "")
     if not cell:
         raise ValueError(f"{where}: the cell is empty, expected a number")
-    if not _is_number(cell):
+    if not is_number(cell):
         hint = "; a decimal fraction is written with a point" if "," in cell else ""
         raise ValueError(f"{where}: {_shown(cell)} is not a number{hint}")
     value = float(cell)
@@ -144,34 +215,36 @@ def _number(name: str, line: int, column: int, cell: str, header: list[str] | No
 
 
 def _classes(name: str, labels: list[tuple[int, str]]) -> tuple[list[str], np.ndarray]:
-    """The names of the classes in order, and the number of each row's class."""
-    names = [_class_name(name, line, cell) for line, cell in labels]
-    classes = sorted(set(names))
-    if all(_is_number(each) for each in classes):
-        classes.sort(key=int)
+    """The classes in order, and the number of each row's class."""
+    first: dict[str | Decimal, tuple[int, str]] = {}  # where each class stands first, and how it is written
+    for line, cell in labels:
+        there, written = first.setdefault(_class(name, line, cell), (line, cell))
+        if written != cell:
+            raise ValueError(
+                f"{name}, line {line}: the label {_shown(cell)} is the number {_shown(written)} of line {there} in "
+                "another way; write each class in one way"
+            )
+    classes = [written for _, written in first.values()]
+    classes.sort(key=Decimal if all(map(is_number, classes)) else None)
     if len(classes) == 1:
-        raise ValueError(
-            f"{name}: all {len(names)} rows have the label {_shown(classes[0])}; expected two or more classes"
-        )
+        raise ValueError(f"{name}: every row has the label {_shown(classes[0])}; expected two or more classes")
     number = {each: i for i, each in enumerate(classes)}
-    return classes, np.array([number[each] for each in names], dtype=np.int64)
+    return classes, np.array([number[cell] for _, cell in labels], dtype=np.int64)
 
 
-def _class_name(name: str, line: int, cell: str) -> str:
+def _class(name: str, line: int, cell: str) -> str | Decimal:
+    """The word, or the number with all its digits, so that two ways to write it are known to be one."""
     if not cell:
         raise ValueError(f"{name}, line {line}: the label is empty")
-    if not _is_number(cell):
+    if not is_number(cell):
         return cell
-    value = float(cell)
-    if not math.isfinite(value) or value != int(value):
-        raise ValueError(
-            f"{name}, line {line}: the label {_shown(cell)} is no class; expected a whole number or a word"
-        )
-    return str(int(cell) if cell.isdecimal() else int(value))  # a long number is not rounded
-
-
-def _cells(n: int) -> str:
-    return "1 cell" if n == 1 else f"{n} cells"
+    try:
+        value = Decimal(cell)
+        if value.is_finite() and value == value.to_integral_value():
+            return value
+    except InvalidOperation:  # an exponent beyond all bounds
+        pass
+    raise ValueError(f"{name}, line {line}: the label {_shown(cell)} is no class; expected a whole number or a word")
 
 
 def _shown(cell: str) -> str:
