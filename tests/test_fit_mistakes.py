@@ -118,6 +118,15 @@ def test_a_scheduler_of_ones_own_that_asks_for_the_loss_gets_it():
 # ---------------------------------------------------------------------- what cannot
 
 
+class Sparse:
+    """What scipy's sparse matrices have in common."""
+
+    shape = (80, 2)
+
+    def toarray(self):
+        return X
+
+
 class Returning(nn.Module):
     """A layer whose output becomes something else."""
 
@@ -178,9 +187,10 @@ class Returning(nn.Module):
         (TypeError, "the labels must be an array with one row for each example, got None", {"y": None}),
         (TypeError, "X must be an array with one row for each example, got None", {"X": None}),
         (ValueError, "must become numbers first", {"X": np.array([["a", 1.0]] * 80, dtype=object)}),
+        (TypeError, "X: got a sparse", {"X": Sparse()}),
         (ValueError, "X cannot be made an array", {"X": [[1.0, 2.0], [3.0]]}),
-        (ValueError, "X: some values are masked", {"X": np.ma.masked_greater(X, 0)}),
-        (ValueError, "the labels: some values are masked", {"y": np.ma.masked_greater(Y, 0)}),
+        (TypeError, "X: the array has a mask that hides", {"X": np.ma.masked_greater(X, 0)}),
+        (TypeError, "the labels: the array has a mask that hides", {"y": np.ma.masked_greater(Y, 0)}),
         (ValueError, "X has 1 row, but its labels", {"X": X[:1]}),
         (ValueError, "one number for each example, which the model cannot take", {"X": Y}),
         (ValueError, r"If X is one example, give X\[None\]", {"X": X[0], "y": np.array([0.0, 1.0])}),
@@ -367,6 +377,9 @@ def test_what_a_loss_does_itself_is_told_once(model, loss, words):
         (nn.Sequential(nn.Linear(2, 4), nn.Sigmoid(), nn.Linear(4, 1)), "bce_with_logits", Y),
         (classifier(nn.LogSoftmax()), "kl_div", np.eye(2)[Y]),
         (classifier(nn.Tanh()), None, Y),
+        (one_output(), lambda o, y: tg.mse_loss(y, o), Y * 1.0),  # the other way round, which is the same
+        (classifier(), lambda o, y: tg.kl_div(np.log([[0.5, 0.5]] * len(y)), tg.softmax(o)), Y),
+        (one_output(), lambda o, y: tg.cross_entropy(tg.stack([o[:, 0], -o[:, 0]], axis=1), y[:, 0].astype(int)), Y),
     ],
 )
 def test_right_losses_raise_no_alarm(model, loss, y):

@@ -128,3 +128,9 @@ def test_validation_leaves_no_row_alone_either():
     model = nn.Sequential(nn.Linear(2, 3), without_statistics(), nn.Linear(3, 2))
     history = tg.fit(model, X, y, epochs=1, validation=(X, y))
     assert np.isfinite(history["val_loss"]).all()
+
+
+def test_dead_units_are_counted_over_batches_that_leave_no_row_alone():
+    model = nn.Sequential(nn.Linear(2, 3), without_statistics(), nn.ReLU(), nn.Linear(3, 2))
+    X = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
+    assert tg.dead_units(model, X, batch_size=4).rows == 9

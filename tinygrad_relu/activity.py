@@ -15,7 +15,7 @@ from . import nn
 from .graph import topological_order
 from .mode import enable_grad
 from .tensor import Tensor
-from .train import aligned, evaluating
+from .train import aligned, evaluating, slices
 from .words import plural
 
 __all__ = ["DeadUnits", "UnitActivity", "dead_units", "silent_on", "silent_units", "tells_of_silent_units"]
@@ -84,9 +84,9 @@ def dead_units(model: nn.Module, X, *, batch_size: int = 256) -> DeadUnits:
     silent: list[Any] = []  # for each layer, in how many rows each unit was silent
     labels: list[str] = []
     with evaluating(model), enable_grad():
-        for start in range(0, len(X), batch_size):
+        for rows in slices(model, len(X), batch_size):
             # With inputs that require a gradient every layer is recorded, one before the first weights too.
-            batch = Tensor(X[start : start + batch_size], requires_grad=X.dtype.kind == "f")
+            batch = Tensor(X[rows], requires_grad=X.dtype.kind == "f")
             nodes = _activations(model(batch))
             if not silent:
                 silent = [0] * len(nodes)

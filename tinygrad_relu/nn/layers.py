@@ -12,9 +12,10 @@ import numpy as np
 from .. import ops
 from ..mode import get_default_dtype
 from ..tensor import Tensor
+from ..words import plural
 from . import functional, init
 from .activations import gain_of, make_activation
-from .making import counted, named, positive
+from .making import named, positive
 from .module import Module
 from .normalization import BatchNorm1d
 from .parameter import Parameter
@@ -58,7 +59,7 @@ class Linear(Module):
             if np.shape(x)[-1:] == (self.in_features,):
                 raise
         raise ValueError(
-            f"Linear{named(self.weight)}: expected {counted(self.in_features, 'feature')} along the last axis of the "
+            f"Linear{named(self.weight)}: expected {plural(self.in_features, 'feature')} along the last axis of the "
             f"input, got shape {np.shape(x)}"
         )
 

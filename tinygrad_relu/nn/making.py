@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tensor import Tensor
 
-__all__ = ["checked_init", "counted", "named", "positive", "spelled"]
+__all__ = ["checked_init", "named", "positive", "spelled"]
 
 # What an annotation promises, and what is let through; a float for an int is for the module itself to refuse.
 _KINDS: dict[str, tuple[str, Any]] = {
@@ -110,12 +110,3 @@ def positive(owner: str, name: str, value: Any) -> int:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{owner}: {name} must be a positive integer, got {value!r}")
     return int(value)
-
-
-def counted(n: int, thing: str) -> str:
-    """A number of things as text: ``1 row``, ``2 rows``.
-
-    >>> counted(1, "feature"), counted(1500, "row")
-    ('1 feature', '1500 rows')
-    """
-    return f"{n} {thing}{'' if n == 1 else 's'}"

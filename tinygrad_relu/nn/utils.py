@@ -12,7 +12,7 @@ import numpy as np
 
 from ..mode import mode
 from ..tensor import Tensor
-from .making import counted
+from ..words import plural
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters",
@@ -90,7 +90,7 @@ def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
     size = sum(p.size for p in params)
     if vector.shape != (size,) or vector.dtype.kind not in "fiub":
         raise ValueError(
-            f"vector_to_parameters: expected a vector of {counted(size, 'value')}, got shape {vector.shape} "
+            f"vector_to_parameters: expected a vector of {plural(size, 'value')}, got shape {vector.shape} "
             f"{vector.dtype}"
         )
     start = 0

@@ -8,6 +8,6 @@ and writes a ``history``; ``progress`` shows it meanwhile.
 from .choices import optimizer_class
 from .history import History, aligned
 from .loop import fit, predict
-from .steps import evaluating, training_step
+from .steps import evaluating, slices, training_step
 
-__all__ = ["History", "aligned", "evaluating", "fit", "optimizer_class", "predict", "training_step"]
+__all__ = ["History", "aligned", "evaluating", "fit", "optimizer_class", "predict", "slices", "training_step"]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import nn, ops, optim
-from ..nn.making import counted, spelled
+from ..nn.making import spelled
+from ..words import plural
 
 __all__ = ["check_options", "loss_of", "optimizer_class", "optimizer_of", "scheduler_of"]
 
@@ -145,8 +146,8 @@ def scheduler_of(scheduler: Any, optimizer: Any, epochs: int) -> Callable[[float
     left: Any = getattr(scheduler, "total_steps", np.inf) - getattr(scheduler, "last_epoch", 0)
     if left < epochs:
         raise ValueError(
-            f"fit: {type(scheduler).__name__} steps once after each epoch, and ends after {counted(left, 'step')}; "
-            f"for {counted(epochs, 'epoch')} make it with total_steps={epochs} or more"
+            f"fit: {type(scheduler).__name__} steps once after each epoch, and ends after {plural(left, 'step')}; "
+            f"for {plural(epochs, 'epoch')} make it with total_steps={epochs} or more"
         )
     if _can_be_called(step, 0):
         return lambda metric: step()

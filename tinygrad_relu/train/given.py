@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import nn
 from ..nn.hidden import hidden, told
-from ..nn.making import counted
-from ..tensor import Tensor
+from ..tensor import Tensor, as_array
+from ..words import plural
 
 __all__ = ["as_input", "as_rows", "check_complete", "check_model", "check_output", "has"]
 
@@ -39,7 +39,7 @@ def as_rows(model: nn.Module, X: Any, y: Any, called: str = "X") -> tuple[np.nda
     y = _as_array(y, "fit: the labels")
     if len(X) != (len(y) if y.ndim else -1):
         raise ValueError(
-            f"fit: {called} has {counted(len(X), 'row')}, but its labels have shape {y.shape}; "
+            f"fit: {called} has {plural(len(X), 'row')}, but its labels have shape {y.shape}; "
             "one for each row is needed"
         )
     if not len(X):
@@ -83,7 +83,7 @@ def check_output(caller: str, model: nn.Module, output: Any, rows: int | None = 
         )
     if rows is not None and (not output.ndim or len(output) != rows):
         raise ValueError(
-            f"{caller}: {type(model).__name__} made an output of shape {output.shape} of {counted(rows, 'row')}; "
+            f"{caller}: {type(model).__name__} made an output of shape {output.shape} of {plural(rows, 'row')}; "
             "each row of X, which has one row for each example, must become a row of the output"
         )
 
@@ -96,10 +96,8 @@ def has(model: nn.Module, kind: type[nn.Module]) -> bool:
 def _as_array(x: Any, called: str) -> np.ndarray:
     if isinstance(x, Tensor):
         return np.asarray(x._data)
-    if np.ma.isMaskedArray(x) and np.ma.is_masked(x):
-        raise ValueError(f"{called}: some values are masked; fill them in with .filled(...), or leave their rows out")
-    if hasattr(x, "toarray"):
-        raise TypeError(f"{called} is sparse; call its .toarray()")
+    if np.ma.isMaskedArray(x) or hasattr(x, "toarray"):  # refused if a mask hides something, or if it is sparse
+        return as_array(x, called)
     if x is None or isinstance(x, nn.Module):
         raise TypeError(f"{called} must be an array with one row for each example, got {_described(x)}")
     try:
@@ -120,7 +118,7 @@ def _described(x: Any) -> str:
     if x is None:
         return "None"
     if isinstance(x, (tuple, list)):
-        return f"a {type(x).__name__} of {counted(len(x), 'thing')}"
+        return f"a {type(x).__name__} of {plural(len(x), 'thing')}"
     if hasattr(x, "shape"):
         return f"{'an array' if isinstance(x, np.ndarray) else type(x).__name__} of shape {x.shape}"
     return f"{type(x).__name__} {x!r:.40}"

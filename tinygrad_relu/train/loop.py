@@ -16,7 +16,7 @@ from .choices import check_count, check_options, loss_of, optimizer_of, schedule
 from .given import as_input, as_rows, check_complete, check_model, check_output, has
 from .history import History
 from .progress import shown_progress
-from .rehearsal import check_single_numbers, check_validation, rehearse
+from .rehearsal import Rehearsal, check_single_numbers, check_validation, rehearse
 from .steps import Step, evaluate, evaluating, slices, train_epoch, training_step
 
 __all__ = ["fit", "predict"]
@@ -79,13 +79,8 @@ def fit(
     True
     """
     check_model("fit(model, X, y)", model, X, y)
-    check_complete(model)
     check_options(epochs, batch_size, patience, validation, seed, callback, progress=progress, compile=compile)
-    X, y = as_rows(model, X, y)
-    criterion = loss_of(loss, y)
-    rehearsal = rehearse(model, criterion, X, y, batch_size, by_labels=loss is None)
-    stepper = optimizer_of(model, optimizer, lr)
-    rehearsal.check_trained(model, stepper)
+    X, y, criterion, stepper, rehearsal = _rehearsed(model, X, y, loss, optimizer, lr, batch_size)
     rng = generator(seed)
     X, y, X_val, y_val = _with_validation(model, X, y, validation, rng)
     if X_val is not None:
@@ -121,6 +116,19 @@ def fit(
     if best is not None:
         model.load_state_dict(best)
     return history
+
+
+def _rehearsed(
+    model: nn.Module, X, y, loss: Any, optimizer: Any, lr: float | None, batch_size: int
+) -> tuple[np.ndarray, np.ndarray, Callable[..., Any], Any, Rehearsal]:
+    """Arrays, a loss and an optimizer of what was given, tried on the first rows."""
+    check_complete(model)
+    X, y = as_rows(model, X, y)
+    criterion = loss_of(loss, y)
+    rehearsal = rehearse(model, criterion, X, y, batch_size, by_labels=loss is None)
+    stepper = optimizer_of(model, optimizer, lr)
+    rehearsal.check_trained(model, stepper)
+    return X, y, criterion, stepper, rehearsal
 
 
 def _with_validation(model: nn.Module, X, y, validation: Any, rng: np.random.Generator) -> tuple[Any, Any, Any, Any]:

@@ -17,9 +17,9 @@ import numpy as np
 from .. import nn, ops
 from ..graph import topological_order
 from ..mode import no_grad
-from ..nn.making import counted
 from ..random import generator
 from ..tensor import Tensor
+from ..words import plural
 from .given import check_output
 from .steps import check_loss, evaluating, matching, slices
 
@@ -82,7 +82,7 @@ def check_classes(y: np.ndarray, classes: int, called: str = "label", ignored: i
     if wrong.size:
         raise ValueError(
             f"fit: the {called} {y[wrong[0]]} in row {wrong[0]} is no class; the model has "
-            f"{counted(classes, 'output')}, for labels from 0 to {classes - 1}"
+            f"{plural(classes, 'output')}, for labels from 0 to {classes - 1}"
         )
 
 
@@ -114,7 +114,7 @@ def rehearse(
             demand.check(np.asarray(op.inputs[1]), "target")
         advice = _advice(op)
         if advice:
-            warnings.warn(f"fit: {advice}", stacklevel=3)
+            warnings.warn(f"fit: {advice}", stacklevel=4)  # the line that calls fit
     return Rehearsal((y.shape[1:], y.dtype.kind), [node for node in nodes if node.op is None], demands)
 
 
@@ -195,7 +195,8 @@ def _undisturbed(model: nn.Module) -> Iterator[None]:
         for module, training in modes:
             module.training = training
         for module, name, array, values in buffers:
-            array[...] = values
+            if not np.array_equal(array, values):
+                array[...] = values
             setattr(module, name, array)
         rng.bit_generator.state = state
 
@@ -226,7 +227,7 @@ def _demand(op: Any) -> Demand | None:
 
 def _advice(op: Any) -> str:
     """What is wrong about the scores that a loss is given, as what made them tells; '' if nothing is."""
-    made_by = op.arguments[0].op
+    made_by: Any = getattr(op.arguments[0], "op", None)
     while made_by is not None and made_by.name in _SAME_NUMBERS:
         made_by = getattr(made_by.arguments[0], "op", None)
     name = "" if made_by is None else made_by.name
