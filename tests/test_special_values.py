@@ -19,9 +19,15 @@ GRADIENTS = [1.0, 0.0, -2.0]
 
 def elementwise(torch):
     F = torch.nn.functional
-    same = "abs exp exp2 expm1 log log2 log10 log1p sqrt square sin cos tan sinh cosh tanh reciprocal rsqrt".split()
+    same = (
+        "abs", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "square", "sin", "cos", "tan", "sinh",
+        "cosh", "tanh", "reciprocal", "rsqrt",
+    )  # fmt: skip
     found = {name: (getattr(tg, name), getattr(torch, name)) for name in same}
-    for name in "relu leaky_relu relu6 elu selu celu softplus silu mish softsign tanhshrink gelu".split():
+    for name in (
+        "relu", "leaky_relu", "relu6", "elu", "selu", "celu", "softplus", "silu", "mish", "softsign", "tanhshrink",
+        "gelu",
+    ):  # fmt: skip
         found[name] = getattr(tg, name), getattr(F, name)
     for ours, theirs in (
         ("hard_sigmoid", "hardsigmoid"), ("hard_swish", "hardswish"), ("hard_tanh", "hardtanh"), ("sigmoid", "sigmoid"),
@@ -46,7 +52,8 @@ def along_an_axis(torch):
         "amax": (lambda x: tg.max(x, axis=0), lambda x: torch.amax(x, 0)),
         "amin": (lambda x: tg.min(x, axis=0), lambda x: torch.amin(x, 0)),
         "logsumexp": (lambda x: tg.logsumexp(x, axis=0), lambda x: torch.logsumexp(x, 0)),
-        "softmax": (tg.softmax, lambda x: F.softmax(x, -1)), "log_softmax": (tg.log_softmax, lambda x: F.log_softmax(x, -1)),
+        "softmax": (tg.softmax, lambda x: F.softmax(x, -1)),
+        "log_softmax": (tg.log_softmax, lambda x: F.log_softmax(x, -1)),
         "cumsum": (lambda x: tg.cumsum(x, axis=0), lambda x: torch.cumsum(x, 0)),
         "std": (tg.std, lambda x: torch.std(x, correction=0)), "var": (tg.var, lambda x: torch.var(x, correction=0)),
     }  # fmt: skip

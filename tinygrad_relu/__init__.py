@@ -5,31 +5,66 @@ and ``backward()`` goes through the nodes in topological order.
 """
 
 # `as` tells type checkers that a name is for everybody.
-from . import data as data, dispatch as dispatch, graph as graph, nn as nn, ops as ops, optim as optim, random as random
+from . import data as data
+from . import dispatch as dispatch
+from . import graph as graph
+from . import nn as nn
+from . import ops as ops
+from . import optim as optim
+from . import random as random
 from ._version import __version__ as __version__
-from .activity import DeadUnits as DeadUnits, UnitActivity as UnitActivity, dead_units as dead_units
-from .check import GradcheckError as GradcheckError, gradcheck as gradcheck, gradgradcheck as gradgradcheck
-from .compile import CannotCompile as CannotCompile, CompiledFunction as CompiledFunction, compile as compile
+from .activity import DeadUnits as DeadUnits
+from .activity import UnitActivity as UnitActivity
+from .activity import dead_units as dead_units
+from .check import GradcheckError as GradcheckError
+from .check import gradcheck as gradcheck
+from .check import gradgradcheck as gradgradcheck
+from .compile import CannotCompile as CannotCompile
+from .compile import CompiledFunction as CompiledFunction
+from .compile import compile as compile
 from .draw import draw as draw
 from .explain import explain as explain
-from .functional import grad as grad, hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, vjp as vjp
+from .functional import grad as grad
+from .functional import hessian as hessian
+from .functional import hvp as hvp
+from .functional import jacobian as jacobian
+from .functional import jvp as jvp
+from .functional import vjp as vjp
 from .graph import topological_order as topological_order
 from .mode import (
     detect_anomaly as detect_anomaly,
+)
+from .mode import (
     enable_grad as enable_grad,
+)
+from .mode import (
     get_default_dtype as get_default_dtype,
+)
+from .mode import (
     is_grad_enabled as is_grad_enabled,
+)
+from .mode import (
     no_grad as no_grad,
+)
+from .mode import (
     set_default_dtype as set_default_dtype,
 )
 from .names import nearest as _nearest
-from .op import Op as Op, register as register, registry as registry, unregister as unregister
+from .op import Op as Op
+from .op import register as register
+from .op import registry as registry
+from .op import unregister as unregister
 from .ops import *  # noqa: F403
 from .random import manual_seed as manual_seed
-from .serialize import load as load, save as save
-from .summary import LayerSummary as LayerSummary, ModelSummary as ModelSummary, summary as summary
+from .serialize import load as load
+from .serialize import save as save
+from .summary import LayerSummary as LayerSummary
+from .summary import ModelSummary as ModelSummary
+from .summary import summary as summary
 from .tensor import Tensor as Tensor
-from .train import History as History, fit as fit, predict as predict
+from .train import History as History
+from .train import fit as fit
+from .train import predict as predict
 
 del globals()["tensor"]  # the module: who looks for torch.tensor here is told the right word
 

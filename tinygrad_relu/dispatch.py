@@ -28,7 +28,7 @@ _CONSTANT_RESULTS = {
 
 
 class _ArrayUfunc:
-    """NumPy asks the class for ``__array_ufunc__``, numpy.ma an instance: None there leaves ``masked * t`` to Tensor."""
+    """NumPy asks the class for ``__array_ufunc__``, numpy.ma a tensor: None there leaves ``masked * t`` to us."""
 
     def __get__(self, tensor: Tensor | None, kind: type) -> Any:
         return _array_ufunc if tensor is None else None
@@ -68,7 +68,7 @@ def _into_an_array(ufunc: np.ufunc, method: str, inputs: tuple, options: dict[st
 
 
 def _by_name(func: Any, args: tuple, options: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-    """What may be left out by its name in NumPy, where the third of np.sum is a dtype, unless it says what is so anyway."""
+    """Options by their names in NumPy, where the third of np.sum is a dtype; without those that say nothing."""
     try:
         signature = _signature(func)
         given = signature.bind(*args, **options).arguments

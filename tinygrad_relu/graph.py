@@ -53,11 +53,11 @@ def _parents(node) -> Any:
     if node.op is None:
         return ()
     if node.op.parents is None:
-        raise RuntimeError(
-            f"backward: the graph behind '{node.op.name}' was already freed by an earlier backward() or grad(). "
-            "Run the forward pass again to make a new graph, or give retain_graph=True to the earlier call; "
-            "for several losses over one graph, add them up and go back once."
+        freed = f"the graph behind '{node.op.name}' was already freed by an earlier backward() or grad()"
+        hint = (
+            "run the forward pass again, give retain_graph=True to the earlier call, or add up losses and go back once"
         )
+        raise RuntimeError(f"backward: {freed}; {hint}")
     return [parent for parent in node.op.parents if parent is not None]
 
 

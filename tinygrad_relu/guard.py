@@ -1,9 +1,9 @@
 """Guard: an array that is changed between the forward and the backward pass is found and named.
 
-Rules read the arrays that forward has used, so a change in between would give a wrong gradient. What the package itself
-changes (an optimizer's step, ``t -= 1``, ``load_state_dict``) is noted: where in memory, and when. What a user is handed
-(``t.data``) can be changed as long as somebody holds it. So it is compared with what it was once he lets go of it, and
-until then each op that is recorded keeps what it has used. What nobody holds costs nothing.
+Rules read the arrays that forward has used, so a change in between would give a wrong gradient. What the package
+changes itself (an optimizer's step, ``t -= 1``, ``load_state_dict``) is noted: where in memory, and when. What a user
+is handed (``t.data``) can be changed as long as somebody holds it. So it is compared with what it was once he lets go
+of it, and until then each op that is recorded keeps what it has used. What nobody holds costs nothing.
 
 Up to 64 KB are compared in full, more by a sample, and all in ``detect_anomaly``.
 """
@@ -43,8 +43,8 @@ def hand_out(array: np.ndarray) -> np.ndarray:
     """A view of the array for somebody outside, who may change it."""
     if not isinstance(array, np.ndarray):
         return array  # stands for an array while its calls are written down
-    held_by: Any = memoryview(array)  # NumPy shortens chains of arrays only: a view of the view below keeps it alive
-    view = np.asarray(held_by)
+    # NumPy shortens chains of views, but only those of arrays: what is made of this view will keep it alive.
+    view = np.asarray(memoryview(array))  # type: ignore[arg-type]
     key, since = id(owner_of(array)), tick()
     latest[0] = since
     held.setdefault(key, {})[since] = array, _fingerprint(array)
@@ -71,12 +71,11 @@ def refuse_changes(op: Any) -> None:
         if isinstance(array, np.ndarray) and (
             (i in op.seen and _differs(array, op.seen[i])) or changed_since(array, op.time)
         ):
-            what = "the result" if i == len(op.inputs) else f"input {i}"
-            name = getattr(op.arguments[i], "name", None) if i < len(op.inputs) else None
-            raise RuntimeError(
-                f"{op.name}: {f'{what} ({name})' if name else what} was changed in place after the forward pass had used "
-                "it, so its gradient would be wrong. Change it after backward(), or compute with a copy."
-            )
+            name = getattr((*op.arguments, None)[i], "name", None)
+            what = "the result" if i == len(op.inputs) else f"input {i}" + f" ({name})" * bool(name)
+            why = "after the forward pass had used it, so its gradient would be wrong"
+            hint = "change it after backward(), or compute with a copy"
+            raise RuntimeError(f"{op.name}: {what} was changed in place {why}; {hint}")
 
 
 def changed_since(array: np.ndarray, time: int) -> bool:

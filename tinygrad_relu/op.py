@@ -137,24 +137,16 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     if now.recorder is not None:
         inputs, options = now.recorder.lifted((inputs, options))
     arrays: Any = []
-    parents: Any = []
-    found = scalars = theirs = False
-    required = 0  # how many of the inputs need a gradient
+    found = required = scalars = theirs = False
     for x in inputs:
         if isinstance(x, Tensor):
             arrays.append(x._data)
-            found = True
-            if x._requires_grad:
-                required += 1
-                parents.append(x)
-                continue
+            found, required = True, required or x._requires_grad
         elif type(x) in _NUMBERS:
             arrays.append(x)
         else:
             arrays.append(_to_operand(x, cls))
-            scalars = scalars or isinstance(x, np.generic)
-            theirs = True
-        parents.append(None)
+            scalars, theirs = scalars or isinstance(x, np.generic), True
     if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
         arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
     op = _new(cls)
@@ -170,19 +162,19 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
         data = data[()]  # NumPy computes with its scalars ten times faster than with arrays of one element
     op.call = now.call
     if now.anomaly:
-        op.place = users_place(3)
+        op.place = users_place()
         op.check_finite("forward", (data,), given=arrays)
     if not (required and now.record and cls.differentiable):
         return Tensor._from_array(data)
     if theirs:  # an array that was given as it is stays the caller's, who may fill it anew: the graph keeps a copy
         arrays = [a if isinstance(x, Tensor) or type(a) is not ndarray else a.copy() for x, a in zip(inputs, arrays)]
     op.arguments = inputs
-    op.parents = inputs if required == len(inputs) else tuple(parents)
+    op.parents = tuple([x if isinstance(x, Tensor) and x._requires_grad else None for x in inputs])
     op.inputs = tuple(arrays)  # the garbage collector looks through lists again and again, and soon leaves tuples be
     op.output = data
     op.time = guard.tick()
     if op.call is None or not op.call[3]:
-        op.place = users_place(3)
+        op.place = users_place()
     if guard.held:
         op.seen = guard.remember((*arrays, data))
     return Tensor._from_array(data, op)

@@ -13,19 +13,11 @@ from types import CodeType, FrameType
 Place = tuple[CodeType, int]
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_getframe = sys._getframe
 
 
-def users_place(depth: int) -> Place | None:
-    """The innermost call outside of this package that has led here; None if there is none, as on the command line.
-
-    The search starts ``depth`` calls above this one: to look at a frame makes an object of it, which takes longer
-    than all the rest, so those that are sure to be ours are not looked at.
-    """
-    try:
-        frame: FrameType | None = _getframe(depth)
-    except ValueError:  # there is nobody so far up
-        return None
+def users_place() -> Place | None:
+    """The innermost call outside of this package that has led here; None if there is none, as on the command line."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
     return None if frame is None else (frame.f_code, frame.f_lasti)

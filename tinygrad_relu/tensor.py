@@ -194,9 +194,7 @@ class Tensor(Methods):
             hint = f"this one is {self.dtype}; convert with dtype=np.float32 or .astype(np.float32)"
             raise TypeError(f"requires_grad: only floating-point tensors can require a gradient, {hint}")
         if not value and self.op is not None:
-            raise RuntimeError(
-                f"requires_grad: only a leaf is switched off; of a result of '{self.op.name}' use .detach()"
-            )
+            raise RuntimeError(f"requires_grad: only a leaf is switched off; use .detach() of a '{self.op.name}'")
         changes[0] += 1
         self._requires_grad = bool(value)
 
@@ -227,8 +225,10 @@ class Tensor(Methods):
         if value is not None and not (value is self._grad or isinstance(value, Tensor)):
             value = Tensor._from_array(np.array(as_array(value, "grad"), dtype=self.dtype))
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
-            given, own = (value.shape, value.dtype), (self.shape, self.dtype)
-            raise ValueError(f"grad: a gradient has the shape and dtype of its tensor, {own}; got {given}")
+            given = f"{value.shape} {value.dtype}"
+            raise ValueError(
+                f"grad: a gradient has its tensor's shape and dtype, {self.shape} {self.dtype}; got {given}"
+            )
         self._grad = value
 
     @property
@@ -280,8 +280,7 @@ class Tensor(Methods):
         self._must_require_grad("register_hook")
         if not callable(hook):
             raise TypeError(f"register_hook: expected a function of the gradient, got {type(hook).__name__}")
-        if self._hooks is None:
-            self._hooks = {}
+        self._hooks = self._hooks or {}
         return Handle(self._hooks, hook)
 
     def detach(self) -> Tensor:
@@ -336,22 +335,17 @@ class Tensor(Methods):
         elif self._grad is None:
             self._grad = grad.copy(order="K")
         else:
-            before = self._grad._data if isinstance(self._grad, Tensor) else self._grad
-            self._grad = before + grad
+            self._grad = getattr(self._grad, "_data", self._grad) + grad
 
     def _must_require_grad(self, caller: str) -> None:
         if not self._requires_grad:
-            raise RuntimeError(
-                f"{caller}: this tensor does not require a gradient, nor was it made from one that does. "
-                "Make a leaf with requires_grad=True, and compute outside of no_grad()."
-            )
+            hint = "make a leaf with requires_grad=True, and compute outside of no_grad()"
+            raise RuntimeError(f"{caller}: this tensor does not require a gradient, nor was it made from one; {hint}")
 
     def _must_be_leaf(self, caller: str) -> None:
         if self.op is not None:
-            raise RuntimeError(
-                f"{caller}: a copy of the result of '{self.op.name}' would lose its history. Use that tensor itself, "
-                "or its .detach() if no gradient is wanted."
-            )
+            hint = "use that tensor itself, or its .detach() if no gradient is wanted"
+            raise RuntimeError(f"{caller}: a copy of the result of '{self.op.name}' would lose its history; {hint}")
 
     # ------------------------------------------------------------------ Python's protocols
 
@@ -396,11 +390,10 @@ class Tensor(Methods):
 
     def _must_be_constant(self, caller: str, kind: type[Exception] = TypeError) -> None:
         if self._requires_grad:
-            raise kind(
-                f"{caller}: a plain number or array would lose the gradient of this tensor. Compute with Tensors "
-                "(tg.exp(x), not math.exp(x); tg.stack for a list of them); if no gradient is wanted, say so with "
-                ".item() for a number or .detach().numpy() for an array."
+            hint = (
+                "compute with Tensors (tg.exp(x), tg.stack(list)), or say that you mean it: .item(), .detach().numpy()"
             )
+            raise kind(f"{caller}: a plain number or array would lose the gradient of this tensor; {hint}")
 
     def __index__(self) -> int:
         if self.ndim or self.dtype.kind not in "iu":

@@ -70,7 +70,7 @@ class Module:
         if now.recorder is not None:
             args = now.recorder.called(self, args)
         outer = now.call
-        place = users_place(2) if outer is None or not outer[3] else None
+        place = users_place() if outer is None or not outer[3] else None
         now.call = (self, outer, place, self.is_built_in)
         try:
             output = self.forward(*args, **kwargs)

@@ -170,7 +170,7 @@ thresholded_relu = function(ThresholdedReLU)
 
 
 def _below_zero(x):
-    """x where it is below 0, elsewhere 0, since e**x of a large x would overflow; at 0 itself a constant, as in PyTorch."""
+    """x where it is below 0, since e**x of a large x would overflow; at 0 itself a constant already, as in PyTorch."""
     return np.where(np.less(x, 0), x, 0)
 
 

@@ -225,7 +225,7 @@ class Abs(Op):
     """
 
     def forward(self, x):
-        self.sign = slope_of_abs(x)
+        self.sign = slope_of_abs(as_floats(x))
         return np.abs(x)
 
     def backward(self, grad):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..op import Op, function, register
-from .arithmetic import finer
 from . import reductions
+from .arithmetic import finer
 
 __all__ = ["dot", "einsum", "linear", "matmul", "outer"]
 

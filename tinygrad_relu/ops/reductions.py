@@ -313,7 +313,7 @@ class Norm(Op):
                 f"expected ord above 0, such as 1, 2 or np.inf; got {ord!r}. Norms of matrices are not here"
             )
         self.ord, self.axis, self.keepdims = float(ord), axis, keepdims
-        self.sign, size = slope_of_abs(x), widened(np.abs(as_floats(x)))
+        self.sign, size = slope_of_abs(as_floats(x)), widened(np.abs(as_floats(x)))
         if ord == 2:
             result = np.sqrt(add_up(size * size, axis, keepdims))
         elif ord == np.inf:
