@@ -123,11 +123,9 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if not retain_graph:
             node.op = object.__new__(type(op))  # holds nothing; its parents are None
         else:
-            if useful:  # the others went nowhere
-                contributions = tuple(c if p in useful else None for p, c in zip(op.parents, contributions))
-            if create_graph:  # as arrays, since a graph that held its own gradients would be a circle
-                grad, contributions = grad._data, tuple(getattr(c, "_data", c) for c in contributions)
-            op.received, op.sent = grad, contributions
+            went = (c if not useful or p in useful else None for p, c in zip(op.parents, contributions))
+            # As arrays: a graph that held its own gradients as Tensors would be a circle.
+            op.received, op.sent = getattr(grad, "_data", grad), tuple(getattr(c, "_data", c) for c in went)
     return results
 
 
