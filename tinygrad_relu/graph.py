@@ -54,9 +54,7 @@ def _parents(node) -> Any:
         return ()
     if node.op.parents is None:
         freed = f"the graph behind '{node.op.name}' was already freed by an earlier backward() or grad()"
-        hint = (
-            "run the forward pass again, give retain_graph=True to the earlier call, or add up losses and go back once"
-        )
+        hint = "run the forward pass again, give retain_graph=True to the earlier call, or add up losses first"
         raise RuntimeError(f"backward: {freed}; {hint}")
     return [parent for parent in node.op.parents if parent is not None]
 

@@ -68,9 +68,7 @@ def remember(arrays: Any) -> dict[int, bytes]:
 def refuse_changes(op: Any) -> None:
     """Raise RuntimeError if an array that the op has used or made is not what it was."""
     for i, array in enumerate((*op.inputs, op.output)):
-        if isinstance(array, np.ndarray) and (
-            (i in op.seen and _differs(array, op.seen[i])) or changed_since(array, op.time)
-        ):
+        if isinstance(array, np.ndarray) and (changed_since(array, op.time) or _differs(array, op.seen.get(i))):
             name = getattr((*op.arguments, None)[i], "name", None)
             what = "the result" if i == len(op.inputs) else f"input {i}" + f" ({name})" * bool(name)
             why = "after the forward pass had used it, so its gradient would be wrong"
@@ -96,8 +94,8 @@ def _fingerprint(array: np.ndarray, in_full: bool = False) -> bytes:
     return (array.ravel("K") if array.flags.forc else array.flat)[:: array.size // _SAMPLE | 1].tobytes()
 
 
-def _differs(array: np.ndarray, before: bytes) -> bool:
-    return _fingerprint(array, in_full=len(before) == array.nbytes) != before
+def _differs(array: np.ndarray, before: bytes | None) -> bool:
+    return before is not None and _fingerprint(array, in_full=len(before) == array.nbytes) != before
 
 
 def _place(array: np.ndarray) -> tuple[int, int]:

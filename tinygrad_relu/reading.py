@@ -110,7 +110,7 @@ class Step:
         """The gradient that went back to the i-th argument, in its shape; None if none did."""
         parent = self.op.parents[i]
         contribution = self.op.sent[i] if i < len(self.op.sent) and parent is not None else None
-        return None if contribution is None else np.asarray(unbroadcast(contribution, parent._data, self.op))
+        return None if contribution is None else np.asarray(unbroadcast(contribution, parent, self.op))
 
 
 @dataclass(eq=False)

@@ -225,10 +225,8 @@ class Tensor(Methods):
         if value is not None and not (value is self._grad or isinstance(value, Tensor)):
             value = Tensor._from_array(np.array(as_array(value, "grad"), dtype=self.dtype))
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
-            given = f"{value.shape} {value.dtype}"
-            raise ValueError(
-                f"grad: a gradient has its tensor's shape and dtype, {self.shape} {self.dtype}; got {given}"
-            )
+            given, own = f"{value.shape} {value.dtype}", f"{self.shape} {self.dtype}"
+            raise ValueError(f"grad: a gradient has the shape and dtype of its tensor, {own}; got {given}")
         self._grad = value
 
     @property
@@ -390,9 +388,7 @@ class Tensor(Methods):
 
     def _must_be_constant(self, caller: str, kind: type[Exception] = TypeError) -> None:
         if self._requires_grad:
-            hint = (
-                "compute with Tensors (tg.exp(x), tg.stack(list)), or say that you mean it: .item(), .detach().numpy()"
-            )
+            hint = "compute with Tensors (tg.exp(x), tg.stack(xs)), or say that you mean it: .item(), .detach().numpy()"
             raise kind(f"{caller}: a plain number or array would lose the gradient of this tensor; {hint}")
 
     def __index__(self) -> int:
