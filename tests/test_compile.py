@@ -49,7 +49,7 @@ def bits(thing):
         return ["a tuple", *(bits(item) for item in thing)]
     if isinstance(thing, dict):
         return {name: bits(item) for name, item in thing.items()}
-    thing = getattr(thing, "_data", thing)
+    thing = getattr(thing, "_array", thing)
     if isinstance(thing, (np.ndarray, np.generic)):
         array = np.asarray(thing)
         return array.dtype.str, array.shape, array.tobytes()
@@ -161,7 +161,7 @@ class Words(nn.Module):
         self.out = nn.Linear(12, 2)
 
     def forward(self, x):
-        return self.out(self.flat(self.table((x._data > 0).astype(np.int64) + (x._data > 0.5))))
+        return self.out(self.flat(self.table((x._array > 0).astype(np.int64) + (x._array > 0.5))))
 
 
 MODELS = {

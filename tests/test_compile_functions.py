@@ -20,7 +20,7 @@ X = np.random.default_rng(0).normal(size=(4, 2)).astype(np.float32)
 
 def same(a, b):
     """Equal to the last bit."""
-    a, b = (np.asarray(getattr(x, "_data", x)) for x in (a, b))
+    a, b = (np.asarray(getattr(x, "_array", x)) for x in (a, b))
     return (a.dtype, a.shape, a.tobytes()) == (b.dtype, b.shape, b.tobytes())
 
 

@@ -19,7 +19,7 @@ def bits(thing):
     """Nested results as what can be compared to the last bit, NaN to NaN."""
     if isinstance(thing, (list, tuple)):
         return [bits(item) for item in thing]
-    array = np.asarray(getattr(thing, "_data", thing))
+    array = np.asarray(getattr(thing, "_array", thing))
     return array.dtype.str, array.shape, array.tobytes()
 
 

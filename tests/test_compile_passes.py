@@ -21,7 +21,7 @@ def bits(thing):
         return [bits(item) for item in thing]
     if isinstance(thing, dict):
         return {name: bits(item) for name, item in thing.items()}
-    array = np.asarray(getattr(thing, "_data", thing))
+    array = np.asarray(getattr(thing, "_array", thing))
     return array.dtype.str, array.shape, hash(array.tobytes())
 
 

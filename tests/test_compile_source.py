@@ -268,7 +268,7 @@ def compiled_case(make, calls, times=5):
 def plain(thing):
     """The same with arrays in the place of Tensors."""
     if isinstance(thing, Tensor):
-        return thing._data
+        return thing._array
     if isinstance(thing, dict):
         return {name: plain(each) for name, each in thing.items()}
     return type(thing)(plain(each) for each in thing) if isinstance(thing, (tuple, list)) else thing
@@ -396,7 +396,7 @@ def test_numbers_of_the_state_can_be_changed(tmp_path):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert bits(results[-1]) == bits(loss._data)
+    assert bits(results[-1]) == bits(loss._array)
     assert bits(arrays["linear0_weight"]) == bits(model[0].weight.data)
 
 
@@ -463,7 +463,7 @@ def test_a_parameter_that_was_given_another_array_is_saved_with_it(tmp_path):
     weight.data = np.ones((6, 3), np.float32)
     compiled.save(tmp_path / "saved_step.py")
     results, arrays = run_alone(tmp_path / "saved_step.py", "step", positional(REGRESSION))
-    assert [bits(result) for result in results] == [bits(step(*batch)._data) for batch in REGRESSION]
+    assert [bits(result) for result in results] == [bits(step(*batch)._array) for batch in REGRESSION]
     assert bits(arrays["weight"]) == bits(weight.data)
 
 

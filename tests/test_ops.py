@@ -116,7 +116,7 @@ def test_every_memory_layout_gives_the_same_and_nothing_is_written_to(op, sample
     for layout in (_strided, _fortran, _read_only):
         inputs = tensors_of(sample.inputs)
         for tensor in leaves_of(inputs):
-            tensor._data = layout(tensor.data)
+            tensor._array = layout(tensor.data)
         before = [x.data.copy() for x in leaves_of(inputs)]
         result, found = run_and_go_back(op, inputs, sample.options)
         np.testing.assert_allclose(result.detach().numpy(), plain.detach().numpy(), rtol=1e-12)

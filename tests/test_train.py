@@ -347,7 +347,7 @@ def test_what_cannot_be_compiled_trains_without_and_says_why(loss, words):
 
     KEPT.clear()
     history, state = run(True)
-    assert all(type(output._data) is np.ndarray for output in KEPT)
+    assert all(type(output._array) is np.ndarray for output in KEPT)
     assert history.compiled is None and re.search(words, history.not_compiled_because)
     expected, weights = run(False)
     assert history["loss"].tolist() == expected["loss"].tolist()

@@ -91,7 +91,7 @@ def dead_units(model: nn.Module, X, *, batch_size: int = 256) -> DeadUnits:
             if not silent:
                 silent = [0] * len(nodes)
                 labels = [_label(node, names) for node in nodes]
-            counts = [_silent(node.op, node._data) for node in nodes]
+            counts = [_silent(node.op, node._array) for node in nodes]
             silent = [before + count for before, count in zip(silent, counts, strict=True)]
     return DeadUnits(len(X), [_activity(label, counts, len(X)) for label, counts in zip(labels, silent)])
 
@@ -101,7 +101,7 @@ def _activations(output: Tensor) -> list[Tensor]:
     if not output.requires_grad:
         return []
     order = topological_order([output])
-    return [node for node in reversed(order) if node.op is not None and _can_die(node.op, node._data)]
+    return [node for node in reversed(order) if node.op is not None and _can_die(node.op, node._array)]
 
 
 def _can_die(op: Any, output: np.ndarray) -> bool:

@@ -84,7 +84,7 @@ def gradcheck(
     with enable_grad():
         outputs = _outputs(func, tensors)
     report = GradcheckReport()
-    values = [np.array(output._data) for output in outputs]
+    values = [np.array(output._array) for output in outputs]
     analytic = [_analytic(output, checked) for output in outputs]
     for i, x in enumerate(checked):
         for index in np.ndindex(x.shape):
@@ -139,7 +139,7 @@ def gradgradcheck(
         return tuple(g for g in found if g is not None)
 
     backward_pass.__name__ = f"the backward pass of {getattr(func, '__name__', func)}"
-    arguments = [Tensor(t._data, requires_grad=True) for t in (*checked, *weights)]
+    arguments = [Tensor(t._array, requires_grad=True) for t in (*checked, *weights)]
     return gradcheck(backward_pass, arguments, eps, atol, rtol, raise_exception)
 
 
@@ -211,7 +211,7 @@ def _analytic(output: Tensor, checked: list[Tensor]) -> list[np.ndarray]:
         one[at] = 1
         for jacobian, g in zip(jacobians, grad(output, checked, one, retain_graph=True, allow_unused=True)):
             if g is not None:
-                jacobian[at] = g._data
+                jacobian[at] = g._array
     return jacobians
 
 
@@ -227,6 +227,6 @@ def _values_beside(func, tensors, x: Tensor, index, step: float) -> list[np.ndar
     x.data[index] = before + step
     try:
         with enable_grad():  # a backward pass that is checked records as it runs
-            return [np.array(output._data) for output in _outputs(func, tensors)]
+            return [np.array(output._array) for output in _outputs(func, tensors)]
     finally:
         x.data[index] = before

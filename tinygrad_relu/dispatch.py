@@ -88,7 +88,7 @@ _signature = functools.lru_cache(maxsize=None)(inspect.signature)
 def _unwrapped(x: Any) -> Any:
     if isinstance(x, (list, tuple)):
         return rebuilt(x, map(_unwrapped, x))
-    return x._data if isinstance(x, Tensor) else x
+    return x._array if isinstance(x, Tensor) else x
 
 
 def _unknown(name: str) -> TypeError:

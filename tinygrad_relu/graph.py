@@ -111,7 +111,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         for parent, contribution in zip(op.parents, contributions):
             if parent is None or contribution is None or (useful and parent not in useful):
                 continue
-            data = parent._data
+            data = parent._array
             if getattr(contribution, "shape", None) != data.shape or contribution.dtype is not data.dtype:
                 contribution = unbroadcast(contribution, parent, op)
             elif type(contribution) is ndarray and not contribution.ndim:
@@ -123,7 +123,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         else:
             went = (c if not useful or p in useful else None for p, c in zip(op.parents, contributions))
             # As arrays: a graph that held its own gradients as Tensors would be a circle.
-            op.received, op.sent = getattr(grad, "_data", grad), tuple(getattr(c, "_data", c) for c in went)
+            op.received, op.sent = getattr(grad, "_array", grad), tuple(getattr(c, "_array", c) for c in went)
     return results
 
 
@@ -172,7 +172,7 @@ def _nodes_leading_to(inputs, order) -> set[Any]:
 
 def unbroadcast(gradient, parent, op):
     """The gradient in the shape and dtype of its input: what broadcasting repeated is summed, here and only here."""
-    data = parent._data
+    data = parent._array
     if not hasattr(gradient, "shape"):
         gradient = np.asarray(gradient, dtype=data.dtype)
     shape, added = data.shape, gradient.ndim - data.ndim
@@ -198,5 +198,5 @@ def _run_hooks(node, grad, create_graph: bool):
             shapes = f"returned a gradient of shape {after.shape} for one of shape {node.shape}"
             raise RuntimeError(f"register_hook: {getattr(hook, '__name__', hook)!r} {shapes}; None would keep it")
         after = after if after.dtype == node.dtype else after.astype(node.dtype)
-        grad = after if create_graph else after._data
+        grad = after if create_graph else after._array
     return grad

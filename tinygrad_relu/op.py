@@ -121,7 +121,7 @@ class Op:
             return
         for result in results:
             if not _is_finite(result):
-                array = np.asarray(getattr(result, "_data", result))
+                array = np.asarray(getattr(result, "_array", result))
                 index = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
                 place = f", at {self.line}" if self.line else ""
                 message = f"the {when} pass made {array[index]} at index {index} out of finite inputs{place}"
@@ -140,7 +140,7 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     found = required = scalars = theirs = False
     for x in inputs:
         if isinstance(x, Tensor):
-            arrays.append(x._data)
+            arrays.append(x._array)
             found, required = True, required or x._requires_grad
         elif type(x) in _NUMBERS:
             arrays.append(x)
@@ -187,7 +187,7 @@ _NUMBERS = {float, int, bool}
 def _to_operand(x: Any, cls: type[Op]) -> Any:
     """An argument that is neither Tensor nor Python number, as something that NumPy computes numbers with."""
     if isinstance(x, (list, tuple)):
-        return Tensor(x)._data
+        return Tensor(x)._array
     if isinstance(x, np.generic) and x.dtype.kind in "fiub":
         return x
     if hasattr(x, "__array__") or hasattr(x, "toarray"):
@@ -231,7 +231,7 @@ def _described(x: Any) -> str:
 
 
 def _is_finite(x: Any) -> bool:
-    x = getattr(x, "_data", x)
+    x = getattr(x, "_array", x)
     return not isinstance(x, (float, np.ndarray, np.generic)) or bool(np.isfinite(x).all())
 
 
@@ -401,7 +401,7 @@ def _constant(op: type[Op], name: str, value: Any) -> Any:
     if isinstance(value, Tensor):
         if value._requires_grad:
             raise TypeError(f"{op.name}: {name} is an option, through which no gradient can flow; give a number")
-        return value._data
+        return value._array
     if hasattr(value, "__array__") and not isinstance(value, (np.generic, type)):
         return as_array(value, f"{op.name}: {name}")
     return value

@@ -64,7 +64,7 @@ class Value:
     def held(self) -> np.ndarray | None:
         """What stands in ``grad``, from whatever backward pass; None if nothing does."""
         grad = self.tensor.grad if self.tensor is not None else None
-        return None if grad is None else np.asarray(grad._data)
+        return None if grad is None else np.asarray(grad._array)
 
     @property
     def arrived(self) -> np.ndarray | None:
@@ -134,7 +134,7 @@ def read(t: Tensor, caller: str) -> Reading:
     for node in nodes:
         op: Any = node.op
         arguments = [_argument(values, *each) for each in zip(op.arguments, op.inputs)]
-        result = values[node] = Value(f"t{len(values)}", "result", np.asarray(node._data), node, node.name)
+        result = values[node] = Value(f"t{len(values)}", "result", np.asarray(node._array), node, node.name)
         step = Step(f"op{len(steps)}", op, arguments, result, _calls(op.call, calls), None)
         result.maker = step
         for i, argument in enumerate(arguments):
@@ -177,7 +177,7 @@ def _argument(values: dict[Any, Value], argument: Any, array: Any) -> Value:
 
 def _leaf(values: dict[Any, Value], t: Tensor) -> Value:
     kind = "parameter" if isinstance(t, Parameter) else "input"
-    values[t] = Value(f"t{len(values)}", kind, np.asarray(t._data), t, t.name)
+    values[t] = Value(f"t{len(values)}", kind, np.asarray(t._array), t, t.name)
     return values[t]
 
 

@@ -337,7 +337,7 @@ def _to_array(value: Any, place: str) -> np.ndarray:
         raise TypeError(
             f"save: cannot save a masked array{_at(place)}, its mask would be lost; fill it with .filled(...)"
         )
-    array = value._data if isinstance(value, Tensor) else np.asarray(value)
+    array = value._array if isinstance(value, Tensor) else np.asarray(value)
     if array.dtype.kind not in _ARRAY_KINDS:
         raise TypeError(f"save: cannot save an array of dtype {array.dtype}{_at(place)}; convert it to numbers first")
     return array

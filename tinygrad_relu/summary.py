@@ -109,7 +109,7 @@ def summary(model: Module, x: Any) -> ModelSummary:
 def _note(names: dict[Module, str], found: list[LayerSummary]) -> Any:
     def note(module: Module, args: tuple, output: Any) -> None:
         own = [value for value in vars(module).values() if isinstance(value, Parameter)]
-        grads = [np.asarray(p.grad._data).reshape(-1) for p in own if p.grad is not None]
+        grads = [np.asarray(p.grad._array).reshape(-1) for p in own if p.grad is not None]
         gradient = norm(np.concatenate(grads)) if grads else None
         shape = output.shape if isinstance(output, Tensor) else None
         silent = _silent_units(module, args, output)
@@ -128,4 +128,4 @@ def _silent_units(module: Module, args: tuple, output: Any) -> list[int] | None:
     handed_on = any(True for _ in module.children()) or any(output is argument for argument in args)
     if handed_on or not isinstance(output, Tensor) or output.op is None:
         return None
-    return silent_units(output.op, output._data) if tells_of_silent_units(output.op, output._data) else None
+    return silent_units(output.op, output._array) if tells_of_silent_units(output.op, output._array) else None

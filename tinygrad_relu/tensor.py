@@ -42,18 +42,18 @@ class Tensor(Methods):
     """
 
     __slots__ = (
-        "_data", "_grad", "_requires_grad", "_retains_grad", "_hooks", "op", "name", "__weakref__",
+        "_array", "_grad", "_requires_grad", "_retains_grad", "_hooks", "op", "name", "__weakref__",
     )  # fmt: skip
     __pandas_priority__ = 5000  # above a DataFrame's: `series * t` is left to the Tensor
 
-    _data: Any  # an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
+    _array: Any  # (numpy.ma looks for `_data`) an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
     _grad: Any  # an array, or a Tensor once somebody has asked for `grad`
     _hooks: dict[int, Any] | None
     op: Op | None
     name: str | None
 
     def __init__(self, data, requires_grad: bool = False, dtype=None, name: str | None = None):
-        self._data = _to_array(data, dtype)
+        self._array = _to_array(data, dtype)
         self._grad = None
         self._requires_grad = self._retains_grad = False
         self._hooks = None
@@ -66,7 +66,7 @@ class Tensor(Methods):
     def _from_array(array, op: Op | None = None) -> Tensor:
         """A Tensor around an array or NumPy scalar as it is, the result of ``op`` if that was recorded."""
         tensor = _new(Tensor)
-        tensor._data = array
+        tensor._array = array
         tensor._grad = tensor._hooks = tensor.name = None
         tensor._requires_grad = op is not None
         tensor._retains_grad = False
@@ -85,24 +85,24 @@ class Tensor(Methods):
         Tensor([0.5, 1.5], requires_grad=True)
         """
         self._make_array()
-        return guard.hand_out(self._data)
+        return guard.hand_out(self._array)
 
     @data.setter
     def data(self, value) -> None:
-        value = value._data if isinstance(value, Tensor) else as_array(value, "Tensor.data")
+        value = value._array if isinstance(value, Tensor) else as_array(value, "Tensor.data")
         if value.shape != self.shape:
             raise ValueError(f"Tensor.data: a tensor keeps its shape, {self.shape}; the new array has {value.shape}")
-        if np.shares_memory(value, self._data):  # t.data -= step has already changed the array
+        if np.shares_memory(value, self._array):  # t.data -= step has already changed the array
             self._write(value)
         else:
             self._make_array()
-            guard.note_change(self._data)
-            self._data = np.array(value, dtype=self.dtype)
+            guard.note_change(self._array)
+            self._array = np.array(value, dtype=self.dtype)
 
     def _make_array(self) -> None:
         """From here on an array, and no NumPy scalar: one with a place in memory that can be shared."""
-        if isinstance(self._data, np.generic):
-            self._data = np.asarray(self._data)
+        if isinstance(self._array, np.generic):
+            self._array = np.asarray(self._array)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,7 +111,7 @@ class Tensor(Methods):
         >>> Tensor([[1.0, 2.0]]).shape
         (1, 2)
         """
-        return self._data.shape
+        return self._array.shape
 
     @property
     def ndim(self) -> int:
@@ -120,7 +120,7 @@ class Tensor(Methods):
         >>> Tensor([[1.0, 2.0]]).ndim
         2
         """
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
@@ -129,7 +129,7 @@ class Tensor(Methods):
         >>> Tensor([[1.0, 2.0]]).size
         2
         """
-        return self._data.size
+        return self._array.size
 
     @property
     def dtype(self) -> np.dtype:
@@ -138,7 +138,7 @@ class Tensor(Methods):
         >>> Tensor([[1.0, 2.0]]).dtype
         dtype('float32')
         """
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def T(self) -> Tensor:
@@ -164,9 +164,9 @@ class Tensor(Methods):
         >>> Tensor(2.5).item()
         2.5
         """
-        if self._data.size != 1:
+        if self._array.size != 1:
             raise ValueError(f"item: expected a tensor of one element, not of shape {self.shape}; use .tolist()")
-        return self._data.item()
+        return self._array.item()
 
     def tolist(self):
         """The values as nested Python lists.
@@ -174,7 +174,7 @@ class Tensor(Methods):
         >>> Tensor([[1.0, 2.0]]).tolist()
         [[1.0, 2.0]]
         """
-        return self._data.tolist()
+        return self._array.tolist()
 
     # ------------------------------------------------------------------ the gradient
 
@@ -190,7 +190,7 @@ class Tensor(Methods):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if value and self._data.dtype.kind != "f":
+        if value and self._array.dtype.kind != "f":
             hint = f"this one is {self.dtype}; convert with dtype=np.float32 or .astype(np.float32)"
             raise TypeError(f"requires_grad: only floating-point tensors can require a gradient, {hint}")
         if not value and self.op is not None:
@@ -288,7 +288,7 @@ class Tensor(Methods):
         Tensor([1.])
         """
         self._make_array()
-        return Tensor._from_array(self._data)
+        return Tensor._from_array(self._array)
 
     def backward(self, gradient=None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the ``grad`` of every leaf that requires one.
@@ -319,12 +319,12 @@ class Tensor(Methods):
             if self.size != 1:
                 hint = "reduce it first (.sum() or .mean()), or give gradient=, the weight of each element"
                 raise RuntimeError(f"{caller}: only for a scalar may it be left out, not for {self.shape}; {hint}")
-            gradient = np.ones_like(self._data)
+            gradient = np.ones_like(self._array)
         gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
         gradient = gradient if gradient.dtype == self.dtype else gradient.astype(self.dtype)
         if gradient.shape != self.shape:
             raise RuntimeError(f"{caller}: the gradient has shape {gradient.shape}, the tensor {self.shape}")
-        return gradient if create_graph else gradient._data
+        return gradient if create_graph else gradient._array
 
     def _add_to_grad(self, grad) -> None:
         """Add to what is there, in memory of its own: a rule may have handed the same array to several inputs."""
@@ -333,7 +333,7 @@ class Tensor(Methods):
         elif self._grad is None:
             self._grad = grad.copy(order="K")
         else:
-            self._grad = getattr(self._grad, "_data", self._grad) + grad
+            self._grad = getattr(self._grad, "_array", self._grad) + grad
 
     def _must_require_grad(self, caller: str) -> None:
         if not self._requires_grad:
@@ -349,7 +349,7 @@ class Tensor(Methods):
 
     def __repr__(self) -> str:
         """The values to four digits, then what is not usual: dtype, the op or that it is a leaf, the name."""
-        text = np.array2string(np.asarray(self._data), precision=4, separator=", ", prefix=f"{type(self).__name__}(")
+        text = np.array2string(np.asarray(self._array), precision=4, separator=", ", prefix=f"{type(self).__name__}(")
         text += f", shape={self.shape}" * (not self.size and self.shape != (0,))  # elsewhere it is to be seen
         if self.dtype != get_default_dtype():
             text += f", dtype={self.dtype}"
@@ -372,7 +372,7 @@ class Tensor(Methods):
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._data)
+        return bool(self._array)
 
     def __format__(self, spec: str) -> str:
         """``f"{loss:.3f}"`` formats the number in a tensor of one element; ``f"{t}"`` is the repr."""
@@ -394,7 +394,7 @@ class Tensor(Methods):
     def __index__(self) -> int:
         if self.ndim or self.dtype.kind not in "iu":
             raise TypeError(f"index: only a 0-d integer tensor can be an index, this one is {self.shape} {self.dtype}")
-        return int(self._data)
+        return int(self._array)
 
     __hash__ = object.__hash__  # by identity: == compares elements
 
@@ -418,7 +418,7 @@ class Tensor(Methods):
             if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
                 given, own = f"{result.shape} {result.dtype}", f"{self.shape} {self.dtype}"
                 raise ValueError(f"{sign}: the result is {given}, the tensor {own}; write t = t {sign[:-1]} x")
-            self._write(result._data)
+            self._write(result._array)
             return self
 
         return change
@@ -431,8 +431,8 @@ class Tensor(Methods):
     def _write(self, value) -> None:
         """Change the elements in place. A graph that has used the old ones will refuse to go back."""
         self._make_array()
-        self._data[...] = value
-        guard.note_change(self._data)
+        self._array[...] = value
+        guard.note_change(self._array)
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         self._must_be_constant("np.asarray")
@@ -447,14 +447,14 @@ class Tensor(Methods):
 
     def __deepcopy__(self, memo) -> Tensor:
         self._must_be_leaf("copy")
-        twin = memo[id(self)] = type(self)(self._data, requires_grad=self._requires_grad, name=self.name)
+        twin = memo[id(self)] = type(self)(self._array, requires_grad=self._requires_grad, name=self.name)
         if self._grad is not None:
             twin._grad = Tensor(self._grad)
         return twin
 
     def __reduce__(self):
         self._must_be_leaf("pickle")
-        return type(self), (np.asarray(self._data), self._requires_grad, None, self.name)
+        return type(self), (np.asarray(self._array), self._requires_grad, None, self.name)
 
 
 _new = object.__new__
@@ -464,7 +464,7 @@ def _to_array(data, dtype) -> np.ndarray:
     """A new array of numbers, or an error that says what was wrong with the data."""
     if isinstance(data, Tensor):
         data._must_be_leaf("Tensor")
-        data = data._data
+        data = data._array
     if mode.now.recorder is not None:
         return mode.now.recorder.new_array(data, dtype, _new_array)
     array = _new_array(data, dtype)

@@ -100,17 +100,17 @@ class CallRecorder:
 
     def tensor(self, t: Tensor) -> None:
         """Let the Tensor hold a Traced array until the run is over."""
-        if isinstance(t._data, Traced):
+        if isinstance(t._array, Traced):
             return
         if not can_move(t):
             self.bound.add(id(t))
-        data = t._data
+        data = t._array
         if not isinstance(data, np.ndarray):
-            t._data = data = np.asarray(data)  # a number has no memory to live on in
+            t._array = data = np.asarray(data)  # a number has no memory to live on in
         self.tensors.append(t)
         kind: Any = type(t)
         self._undo.swap(t, "__class__", recorded_class(kind))  # first, so that no other thread meets a Traced array
-        self._undo.swap(t, "_data", self.given(Source(t, "data", lambda: t._data, name=t.name or ""), data))
+        self._undo.swap(t, "_array", self.given(Source(t, "data", lambda: t._array, name=t.name or ""), data))
 
     def lifted(self, thing: Any) -> Any:
         """The same with Traced arrays in the place of plain ones, and with Tensors that hold such."""
@@ -220,7 +220,7 @@ class CallRecorder:
             return self.outside(thing).value
         if isinstance(thing, Tensor):
             self.tensor(thing)
-            return thing._data.value
+            return thing._array.value
         if isinstance(thing, (tuple, list)):
             return (tuple if isinstance(thing, tuple) else list)(self._values(item) for item in thing)
         if isinstance(thing, dict):

@@ -46,7 +46,7 @@ class Gradients:
         if grad is None:
             return
         holder = grad if isinstance(grad, Tensor) else None
-        array = grad._data if holder is not None else grad
+        array = grad._array if holder is not None else grad
         # A view of its own: the array may be the parameter's place among all gradients, which is another value.
         held = self._calls.given(_source(t), array[...] if isinstance(array, np.ndarray) else array)
         t._grad = Tensor._from_array(held) if holder is not None else held
@@ -68,13 +68,13 @@ class Gradients:
         if not isinstance(grad, Traced):  # a slope that is the same in each call, and came from nothing recorded
             grad = self._calls.constant(np.array(grad))
         if t._grad is not None:
-            before = t._grad._data if isinstance(t._grad, Tensor) else t._grad
+            before = t._grad._array if isinstance(t._grad, Tensor) else t._grad
             t._grad = before + grad
             return
         slot = getattr(t, "_slot", None)
         if slot is None:
             t._grad = np.copy(grad)
-            if not same_order(t._grad.array, t._data.array):
+            if not same_order(t._grad.array, t._array.array):
                 self._calls.bound.add(id(t))  # in a vector of gradients it would lie in another order
             return
         place = self._calls.outside(slot)
@@ -103,14 +103,14 @@ class Gradients:
         for t in self._tensors.values():
             grad = t._grad
             if isinstance(grad, Tensor):
-                if isinstance(grad._data, Traced):
-                    grad._data = grad._data.array
+                if isinstance(grad._array, Traced):
+                    grad._array = grad._array.array
             elif isinstance(grad, Traced):
                 t._grad = grad.array
 
 
 def _source(t: Any) -> Source:
     def fetch() -> Any:
-        return t._grad._data if isinstance(t._grad, Tensor) else t._grad
+        return t._grad._array if isinstance(t._grad, Tensor) else t._grad
 
     return Source(t, "grad", fetch, False, f"grad {t.name or ''}".strip())

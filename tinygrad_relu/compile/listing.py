@@ -259,7 +259,7 @@ class Listing:
         if not isinstance(what, Tensor):
             return literal(what)
         name = f"given{1 + sum(item.name.startswith('given') for item in self.state)}"
-        self.state.append(Item(name, np.asarray(what._data), "is returned as it is"))
+        self.state.append(Item(name, np.asarray(what._array), "is returned as it is"))
         return name
 
     def _helper(self) -> list[str]:

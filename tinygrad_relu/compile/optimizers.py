@@ -79,7 +79,7 @@ class Optimizers:
 
     def _gather(self, flat: Any) -> None:
         for p, _, slot in flat._places:
-            grad = p._grad._data if isinstance(p._grad, Tensor) else p._grad
+            grad = p._grad._array if isinstance(p._grad, Tensor) else p._grad
             place = self._calls.outside(slot)
             if grad.value is not place.value:
                 place[...] = grad
@@ -164,4 +164,4 @@ def _fetched(group: dict[str, Any], key: str, place: int | None) -> Any:
 
 
 def _plain_data(t: Any) -> Any:
-    return t._data.array if isinstance(t._data, Traced) else t._data
+    return t._array.array if isinstance(t._array, Traced) else t._array

@@ -208,12 +208,12 @@ class Program:
     def rebind(self) -> bool:
         """Look them up again, after somebody has put others in their place; whether the program still fits."""
         for _, flat in self.recording.steps:
-            if any(p._data.dtype != values.dtype for p, values, _ in flat._places):
+            if any(p._array.dtype != values.dtype for p, values, _ in flat._places):
                 return False
             flat.adopt()
         for flat in self.recording.laid:
-            moved = [(t, values) for t, values, _ in flat._places if t._data is not values]
-            if any(t._data.dtype != v.dtype or not can_move(t) or not same_order(t._data, v) for t, v in moved):
+            moved = [(t, values) for t, values, _ in flat._places if t._array is not values]
+            if any(t._array.dtype != v.dtype or not can_move(t) or not same_order(t._array, v) for t, v in moved):
                 return False
             flat.adopt()
         for value in self.fixed:
@@ -286,7 +286,7 @@ def _without_data(leaf: Any) -> Any:
         return _Given(type(leaf), (), leaf.dtype, ())
     if not isinstance(leaf, (Tensor, np.ndarray)):
         return leaf
-    array = np.asarray(leaf._data) if isinstance(leaf, Tensor) else leaf
+    array = np.asarray(leaf._array) if isinstance(leaf, Tensor) else leaf
     return _Given(Tensor if isinstance(leaf, Tensor) else np.ndarray, array.shape, array.dtype, array.strides)
 
 
@@ -347,7 +347,7 @@ class _EntryWriter:
             if isinstance(leaf, _Given):
                 if leaf.kind is Tensor:
                     self._miss_if(f"not isinstance({a}, Tensor) or {a}._requires_grad")
-                    self.lines.append(f"{a} = {a}._data" if leaf.shape else f"{a} = np.asarray({a}._data)")
+                    self.lines.append(f"{a} = {a}._array" if leaf.shape else f"{a} = np.asarray({a}._array)")
                 if leaf.kind not in (Tensor, np.ndarray):
                     self._miss_if(f"type({a}) is not {self._named(leaf.kind)}")
                     continue
@@ -374,7 +374,7 @@ class _EntryWriter:
         for value in self.program.fixed:
             owner, key = value.source.owner, value.source.key
             if key == "data":
-                moved.append(f"{self._named(owner)}._data is not {self._named(value.source.fetch())}")
+                moved.append(f"{self._named(owner)}._array is not {self._named(value.source.fetch())}")
         if moved:
             self.lines.append(f"if {' or '.join(moved)}:")
             self.lines.append("    if not program.rebind(): return MISS")
@@ -491,7 +491,7 @@ class _EntryWriter:
         for module, training in recording.modes.items():
             self.lines.append(f"vars({self._named(module)})['training'] = {training}")
         self.lines += [f"{self._named(flat)}.note_change()" for _, flat in recording.steps]
-        self.lines += [f"note_change({self._named(p)}._data)" for p in recording.assigned if p not in self.stepped]
+        self.lines += [f"note_change({self._named(p)}._array)" for p in recording.assigned if p not in self.stepped]
 
     def _give_back(self) -> None:
         recording, number = self.program.recording, 0

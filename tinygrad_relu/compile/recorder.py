@@ -223,12 +223,12 @@ class Recorder:
     def assign(self, t: Tensor, value: Any) -> None:
         """The elements of the Tensor become others, in the memory that it has."""
         self.tensor(t)
-        value = self.lifted(value._data if isinstance(value, Tensor) else value)
-        if value is t._data:
+        value = self.lifted(value._array if isinstance(value, Tensor) else value)
+        if value is t._array:
             return
         if isinstance(value, Traced) and value.value.kind == "state":
             raise self.refusal("an array is shared by two tensors (a.data = b.data)", "write a.data = np.copy(b.data)")
-        if not t._data.array.flags.writeable:
+        if not t._array.array.flags.writeable:
             name = f" {t.name!r}" if t.name else ""
             raise CannotCompile(
                 f"compile: the array of the tensor{name} of shape {t.shape} is read-only, so that it cannot take other "
@@ -236,16 +236,16 @@ class Recorder:
             )
         if np.shape(value) != t.shape:
             raise ValueError(f"Tensor.data: the new array has shape {np.shape(value)}, this tensor {t.shape}.")
-        home = t._data
-        t._data = np.copy(value).astype(t.dtype)
+        home = t._array
+        t._array = np.copy(value).astype(t.dtype)
         self._assigned.setdefault(id(t), (t, home))
         self.assigned[id(t)] = t
 
     def write_assigned(self) -> None:
         """Write what was assigned to Tensors into their memory: who held the old array has seen the old numbers."""
         for t, home in self._assigned.values():
-            home[...] = t._data
-            t._data = home
+            home[...] = t._array
+            t._array = home
         self._assigned.clear()
 
     def step(self, optimizer: Any) -> None:

@@ -227,7 +227,7 @@ def _stand_in(recorder: Recorder, place: int, leaf: Any, name: str) -> Any:
                 f"compile: the argument {name!r} requires a gradient; a compiled function takes plain data. "
                 "Keep what is learned outside of the arguments, as parameters are."
             )
-        return Tensor._from_array(recorder.traced(recorder.argument(np.asarray(leaf._data), place, name)))
+        return Tensor._from_array(recorder.traced(recorder.argument(np.asarray(leaf._array), place, name)))
     if isinstance(leaf, (np.ndarray, np.generic)):
         return recorder.traced(recorder.argument(leaf, place, name))
     if type(leaf) is float:
@@ -237,7 +237,7 @@ def _stand_in(recorder: Recorder, place: int, leaf: Any, name: str) -> Any:
 
 def _returned(leaf: Any) -> tuple[str, Any]:
     if isinstance(leaf, Tensor):
-        return ("tensor", leaf._data.value) if isinstance(leaf._data, Traced) else ("given", leaf)
+        return ("tensor", leaf._array.value) if isinstance(leaf._array, Traced) else ("given", leaf)
     if isinstance(leaf, Traced):
         return "array", leaf.value
     if isinstance(leaf, Number):
@@ -275,8 +275,8 @@ def _let_go(recorder: Recorder) -> None:
         for holder in gc.get_referrers(thing):
             if isinstance(holder, list):
                 holder[:] = [thing.array if item is thing else item for item in holder]
-            elif isinstance(holder, Tensor) and holder._data is thing:
-                holder._data = thing.array
+            elif isinstance(holder, Tensor) and holder._array is thing:
+                holder._array = thing.array
             elif isinstance(holder, dict) and "recorder" not in holder:
                 for key in [key for key, item in holder.items() if item is thing]:
                     holder[key] = thing.array

@@ -57,7 +57,7 @@ def _text(listing: Listing, module: str) -> str:
     """The whole file."""
     state = [_assigned(item) for item in listing.state]
     code = listing.module([*listing.about(), *_usage(listing, module)], _BEGINNING.strip().split("\n"), state)
-    return code + _MAIN + "\n".join(_data(listing.state)) + "\n"
+    return code + _MAIN + "\n".join(_array(listing.state)) + "\n"
 
 
 _MAIN = """
@@ -103,7 +103,7 @@ def _assigned(item: Item) -> str:
     return f"{line}  # {item.what}" if len(line) + len(item.what) + 4 <= WIDTH else line
 
 
-def _data(state: list[Item]) -> list[str]:
+def _array(state: list[Item]) -> list[str]:
     """The numbers as comments."""
     kept = [item for item in state if not item.spelled and not item.renewed]
     arrays = {item.name: _stored(item.value) for item in kept if _is_stored(item.value)}

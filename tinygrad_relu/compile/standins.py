@@ -25,19 +25,19 @@ class _Recorded:
     _grad: Any
 
     @property
-    def _data(self) -> Any:
+    def _array(self) -> Any:
         """The Traced array; for another thread the plain one that it stands for."""
         held = _slot.__get__(self)
         return held.array if isinstance(held, Traced) and held.recorder.is_bystander(held) else held
 
-    @_data.setter
-    def _data(self, value: Any) -> None:
+    @_array.setter
+    def _array(self, value: Any) -> None:
         _slot.__set__(self, value)
 
     @property
     def data(self) -> Any:
         """The same."""
-        return self._data
+        return self._array
 
     @data.setter
     def data(self: Any, value: Any) -> None:
@@ -47,7 +47,7 @@ class _Recorded:
     def grad(self) -> Tensor | None:
         """The gradient, of which the recorder now knows that it matters what it was; for another thread a copy."""
         if mode.now.recorder is None:
-            grad = plain(self._grad._data if isinstance(self._grad, Tensor) else self._grad)
+            grad = plain(self._grad._array if isinstance(self._grad, Tensor) else self._grad)
             return None if grad is None else Tensor._from_array(np.copy(grad))
         _recorder().hold(self)
         if self._grad is not None and not isinstance(self._grad, Tensor):
@@ -67,7 +67,7 @@ class _Recorded:
             _recorder().add_to_grad(self, grad)
 
 
-_slot: Any = vars(Tensor)["_data"]  # where a Tensor keeps its array
+_slot: Any = vars(Tensor)["_array"]  # where a Tensor keeps its array
 
 
 @cache

@@ -22,7 +22,7 @@ class State:
     def __init__(self, recording: Recording):
         self.recording = recording
         self.flats = [(flat, flat.step, {name: v.copy() for name, v in _vectors(flat)}) for _, flat in recording.steps]
-        self.tensors = [(t, t._data, np.copy(t._data)) for t in recording.tensors]
+        self.tensors = [(t, t._array, np.copy(t._array)) for t in recording.tensors]
         self.grads = [(t, t._grad, _copied(t._grad)) for t in recording.grad_tensors]
         self.buffers = [(m, name, vars(m)[name]) for m, name in recording.buffers]
         self.arrays = [(array, array.copy()) for array in recording.arrays]
@@ -37,13 +37,13 @@ class State:
                 if name in vectors:
                     vector[...] = vectors[name]
         for t, data, copy in self.tensors:
-            t._data = data
+            t._array = data
             if isinstance(data, np.ndarray):
                 data[...] = copy
         for t, grad, copy in self.grads:
             t._grad = grad
             if grad is not None:
-                (grad._data if isinstance(grad, Tensor) else grad)[...] = copy
+                (grad._array if isinstance(grad, Tensor) else grad)[...] = copy
         for module, name, value in self.buffers:
             vars(module)[name] = value
         for array, copy in self.arrays:
@@ -78,7 +78,7 @@ def same_bits(a: Any, b: Any) -> bool:
     """Whether two arrays or numbers are the same to the last bit, NaN to NaN."""
     if a is None or b is None:
         return a is b
-    a, b = (np.asarray(x._data if isinstance(x, Tensor) else x) for x in (a, b))
+    a, b = (np.asarray(x._array if isinstance(x, Tensor) else x) for x in (a, b))
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
@@ -87,4 +87,4 @@ def _vectors(flat: Any) -> list[tuple[str, np.ndarray]]:
 
 
 def _copied(grad: Any) -> Any:
-    return None if grad is None else np.copy(grad._data if isinstance(grad, Tensor) else grad)
+    return None if grad is None else np.copy(grad._array if isinstance(grad, Tensor) else grad)

@@ -35,21 +35,21 @@ def lay(tensors: Iterable[Tensor]) -> list[Flat]:
     """
     groups: dict[Any, list[Parameter]] = {}
     for t in sorted(tensors, key=lambda each: -each.ndim):
-        if isinstance(t, Parameter) and t._slot is None and isinstance(t._data, np.ndarray):
+        if isinstance(t, Parameter) and t._slot is None and isinstance(t._array, np.ndarray):
             groups.setdefault(t.dtype, []).append(t)
     return [Flat(group) for group in groups.values() if len(group) > 1]
 
 
 def can_move(t: Tensor) -> bool:
     """Whether nobody would notice if the tensor lived in another array: it is a plain one that nobody else holds."""
-    data: Any = t._data
+    data: Any = t._array
     if not isinstance(data, np.ndarray) or not data.flags.writeable:
         return False
     owner = data if data.base is None else data.base
     if type(owner) is not np.ndarray or not owner.flags.owndata:
         return False
     del data, owner
-    dense = t._data.flags.c_contiguous or t._data.flags.f_contiguous
+    dense = t._array.flags.c_contiguous or t._array.flags.f_contiguous
     return dense and all(now <= alone for now, alone in zip(_references(t), _ALONE))
 
 
@@ -61,7 +61,7 @@ def same_order(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _references(t: Tensor) -> tuple[int, int]:
     """How many hold its array, and the one that this is a view of."""
-    data = t._data
+    data = t._array
     base = data.base if isinstance(data, np.ndarray) else None
     return sys.getrefcount(data), 0 if base is None else sys.getrefcount(base)
 

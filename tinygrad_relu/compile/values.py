@@ -86,7 +86,7 @@ class Values:
 
 def value_of(held: Any) -> Value | None:
     """The value of a Traced array, or of the one in a Tensor; None for anything else."""
-    held = held._data if isinstance(held, Tensor) else held
+    held = held._array if isinstance(held, Tensor) else held
     return held.value if isinstance(held, Traced) else None
 
 

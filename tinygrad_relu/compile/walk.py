@@ -193,7 +193,7 @@ class Walk:
             self._look_into_data(name, value, depth)
 
     def _look_into_data(self, name: str, value: Any, depth: int) -> None:
-        for attribute in ("data", "_data"):
+        for attribute in ("data", "_array"):
             inner = getattr(value, attribute, None)
             if isinstance(inner, (dict, list)):
                 self._add(name, Fixed(inner), "item", depth)

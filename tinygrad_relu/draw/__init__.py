@@ -82,7 +82,7 @@ def traced(model: Module, x: Any, caller: str) -> Tensor:
         x = Tensor(x.astype(first.dtype) if first is not None and x.dtype.kind == "f" else x, name="input")
     learns = any(parameter.requires_grad for parameter in model.parameters())
     if not (learns or x.requires_grad) and x.dtype.kind == "f":
-        x = Tensor(x.detach()._data, requires_grad=True, name=x.name)
+        x = Tensor(x.detach()._array, requires_grad=True, name=x.name)
     with evaluating(model), enable_grad():
         output = model(x)
     if not isinstance(output, Tensor):

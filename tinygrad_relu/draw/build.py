@@ -46,7 +46,7 @@ def _changed_since(reading: Reading) -> list[str]:
     changed = [
         value.name or value.id
         for value in reading.values
-        if value.tensor is not None and any(changed_since(value.tensor._data, step.op.time) for step, _ in value.uses)
+        if value.tensor is not None and any(changed_since(value.tensor._array, step.op.time) for step, _ in value.uses)
     ]
     more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
     return [f"changed after the results were computed: {', '.join(changed[:3])}{more}"] if changed else []

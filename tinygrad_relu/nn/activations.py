@@ -418,5 +418,5 @@ def gain_of(activation: Module) -> float:
     z = np.linspace(-8, 8, 1601)
     density = np.exp(-z * z / 2)
     with no_grad():
-        squares = activation(z)._data ** 2
+        squares = activation(z)._array ** 2
     return float((density.sum() / (density * squares).sum()) ** 0.5)

@@ -275,10 +275,10 @@ class Embedding(Module):
         self.weight = Parameter(_empty(num_embeddings, embedding_dim))
         init.normal_(self.weight)
         if padding_idx is not None:
-            self.weight._data[padding_idx] = 0
+            self.weight._array[padding_idx] = 0
 
     def forward(self, indices) -> Tensor:
-        indices = indices._data if isinstance(indices, Tensor) else indices
+        indices = indices._array if isinstance(indices, Tensor) else indices
         indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding: expected integers, got {indices.dtype}")

@@ -384,7 +384,7 @@ def _joined(prefix: str, name: str) -> str:
 
 
 def _array(value: Any) -> Any:
-    return value._data if isinstance(value, Tensor) else value
+    return value._array if isinstance(value, Tensor) else value
 
 
 def _give_names(name: str, value: Parameter | Module) -> None:

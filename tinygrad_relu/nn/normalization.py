@@ -136,7 +136,7 @@ class BatchNorm1d(Module):
             )
         mean, var = _moments(x, axes)
         if self.training and self.track_running_stats and self.running_mean is not None:
-            self._remember(np.ravel(mean._data), np.ravel(var._data), count)
+            self._remember(np.ravel(mean._array), np.ravel(var._array), count)
         return mean, var
 
     def _remember(self, mean: np.ndarray, var: np.ndarray, count: int) -> None:

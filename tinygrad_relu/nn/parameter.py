@@ -52,5 +52,5 @@ class Parameter(Tensor):
         """Change the dtype in place; the gradient goes, and an optimizer notices that the array is another."""
         if dtype == self.dtype:
             return
-        self._data = np.asarray(self._data).astype(dtype, copy=False)
+        self._array = np.asarray(self._array).astype(dtype, copy=False)
         self._grad = self._slot = None

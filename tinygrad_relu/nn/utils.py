@@ -75,7 +75,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> np.ndarray:
     >>> nn.utils.parameters_to_vector(nn.Linear(3, 2).parameters()).shape
     (8,)
     """
-    return np.concatenate([np.ravel(p._data) for p in _listed("parameters_to_vector", parameters)])
+    return np.concatenate([np.ravel(p._array) for p in _listed("parameters_to_vector", parameters)])
 
 
 def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
@@ -126,7 +126,7 @@ def _with_grad(caller: str, parameters: Iterable[Tensor] | Tensor) -> list[Tenso
 
 
 def _grad_array(p: Tensor):
-    return p._grad._data if isinstance(p._grad, Tensor) else p._grad
+    return p._grad._array if isinstance(p._grad, Tensor) else p._grad
 
 
 def _replace_grad(p: Tensor, array) -> None:

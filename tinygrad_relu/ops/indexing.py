@@ -16,7 +16,7 @@ __all__ = ["getitem", "masked_fill", "scatter_add", "take", "take_along_axis"]
 def _plain(index: Any) -> Any:
     """The index with arrays in place of Tensors; the arrays are copies, since the caller may fill his own anew."""
     if isinstance(index, Tensor):
-        return index._data.copy()
+        return index._array.copy()
     if isinstance(index, (tuple, list)):
         return rebuilt(index, map(_plain, index))
     if hasattr(index, "__array__") and not isinstance(index, np.generic):

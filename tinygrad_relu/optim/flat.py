@@ -34,7 +34,7 @@ class Flat:
         ends = np.cumsum([p.size for p in params]).tolist()
         self.params = params
         parts = [slice(end - p.size, end) for p, end in zip(params, ends)]
-        self._layouts = [(part, p.shape, _memory_order(p._data)) for part, p in zip(parts, params)]
+        self._layouts = [(part, p.shape, _memory_order(p._array)) for part, p in zip(parts, params)]
         self.grad = np.zeros(ends[-1], params[0].dtype)
         self._slots = self.shaped(self.grad)
         self._scratch: tuple[np.ndarray, np.ndarray] | None = None
@@ -95,11 +95,11 @@ class Flat:
         for p, values, slot in self._places:
             grad = p._grad
             if isinstance(grad, Tensor):
-                grad = grad._data
+                grad = grad._array
             elif grad is None:
                 return False
-            if p._data is not values:
-                if p._data.dtype != values.dtype:
+            if p._array is not values:
+                if p._array.dtype != values.dtype:
                     return False
                 moved = True
             if grad.base is not self.grad:
@@ -117,7 +117,7 @@ class Flat:
 
     def adopt(self) -> None:
         """Let all parameters live here, also those that have been given other arrays since."""
-        if any(p._data is not values for p, values, _ in self._places):
+        if any(p._array is not values for p, values, _ in self._places):
             self._lay()
 
     def _lay(self) -> None:
@@ -127,11 +127,11 @@ class Flat:
         these have lived in, as after ``a.data, b.data = b.data, a.data``.
         """
         self.theta = np.empty_like(self.grad)
-        self._left = [weakref.ref(p._data) for p in self.params if isinstance(p._data, np.ndarray)]
+        self._left = [weakref.ref(p._array) for p in self.params if isinstance(p._array, np.ndarray)]
         self._places = list(zip(self.params, self.shaped(self.theta), self._slots))
         for p, values, slot in self._places:
-            values[...] = p._data
-            p._data = values
+            values[...] = p._array
+            p._array = values
             if hasattr(p, "_slot"):
                 p._slot = slot
 

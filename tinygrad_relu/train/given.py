@@ -95,7 +95,7 @@ def has(model: nn.Module, kind: type[nn.Module]) -> bool:
 
 def _as_array(x: Any, called: str) -> np.ndarray:
     if isinstance(x, Tensor):
-        return np.asarray(x._data)
+        return np.asarray(x._array)
     if np.ma.isMaskedArray(x) or hasattr(x, "toarray"):  # refused if a mask hides something, or if it is sparse
         return as_array(x, called)
     if x is None or isinstance(x, nn.Module):

@@ -162,4 +162,4 @@ def predict(model: nn.Module, X, *, batch_size: int = 256) -> np.ndarray:
         for rows in slices(model, len(X), batch_size):
             outputs.append(model(X[rows]))
             check_output("predict", model, outputs[-1], rows.stop - rows.start)
-    return np.concatenate([output._data for output in outputs])
+    return np.concatenate([output._array for output in outputs])

@@ -136,7 +136,7 @@ def train_epoch(model: nn.Module, step: Step, rows: Any, epoch: int, lr: float) 
                 "Try a smaller lr, or inputs scaled to about -1 to 1; "
                 "inside `with tg.detect_anomaly():` the first op that is to blame is named"
             ) from None
-        mean.add(len(xb), loss.item(), _accuracy(output._data, yb))
+        mean.add(len(xb), loss.item(), _accuracy(output._array, yb))
     model.eval()
     return mean.named("loss", "accuracy")
 
@@ -150,7 +150,7 @@ def evaluate(
         for rows in slices(model, len(X), max(batch_size, 256)):
             output = model(Tensor._from_array(X[rows]))
             loss = criterion(output, matching(y[rows], output))
-            mean.add(len(y[rows]), loss.item(), _accuracy(output._data, y[rows]))
+            mean.add(len(y[rows]), loss.item(), _accuracy(output._array, y[rows]))
     return mean.named("val_loss", "val_accuracy")
 
 
