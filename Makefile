@@ -76,6 +76,8 @@ lint: .venv/with-lint
 	$(PY) -m ruff check $(RUFF) $(RULES) .
 	$(PY) -m ruff format $(RUFF) --exclude "*.pyi" --check .
 	$(PY) -m mypy
+	$(PY) -m mypy --strict --follow-imports=silent examples/typed.py
+	$(PY) -m pyright --warnings examples/typed.py
 
 lint-fix: .venv/with-lint
 	$(PY) -m ruff check $(RUFF) $(RULES) --fix .

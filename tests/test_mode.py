@@ -150,7 +150,7 @@ def test_enable_grad_and_no_grad_decorate_with_and_without_brackets():
         return tg.is_grad_enabled()
 
     @tg.no_grad
-    @tg.detect_anomaly()
+    @tg.detect_anomaly
     def steps():
         yield tg.is_grad_enabled(), _stops_at_nan()
 

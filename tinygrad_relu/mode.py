@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .switch import Switch
+from .switch import Block, switching
 
 
 class _State:
@@ -57,7 +57,8 @@ def switched(**changes: Any) -> Iterator[None]:
             setattr(now, name, value)
 
 
-def no_grad(function=None):
+@switching
+def no_grad() -> Block:
     """Compute without recording a graph, in this thread only; a context manager and a decorator.
 
     >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
@@ -65,11 +66,11 @@ def no_grad(function=None):
     ...     print((w * 2).requires_grad)
     False
     """
-    switch = Switch(lambda: functools.partial(switched, record=False))
-    return switch if function is None else switch(function)
+    return functools.partial(switched, record=False)
 
 
-def enable_grad(function=None):
+@switching
+def enable_grad() -> Block:
     """Record a graph again inside a ``no_grad`` block; a context manager and a decorator.
 
     >>> w = tg.Tensor([1.0, 2.0], requires_grad=True)
@@ -77,8 +78,7 @@ def enable_grad(function=None):
     ...     print((w * 2).requires_grad)
     True
     """
-    switch = Switch(lambda: functools.partial(switched, record=True))
-    return switch if function is None else switch(function)
+    return functools.partial(switched, record=True)
 
 
 def is_grad_enabled() -> bool:
@@ -90,7 +90,8 @@ def is_grad_enabled() -> bool:
     return mode.now.record
 
 
-def detect_anomaly() -> Switch:
+@switching
+def detect_anomaly() -> Block:
     """Stop at the first op whose result or gradient is NaN or infinite, and name it; a context manager and a decorator.
 
     The forward pass is watched too, so that the first source is named and not the last victim, with the line of the
@@ -103,7 +104,7 @@ def detect_anomaly() -> Switch:
         ...
     FloatingPointError: sqrt: the forward pass made nan at index (0,) out of finite inputs, at ...
     """
-    return Switch(lambda: _watching)
+    return _watching
 
 
 @contextmanager

@@ -8,9 +8,10 @@ import threading
 import types
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Protocol, TypeVar, overload
 
-Block = Callable[[], AbstractContextManager]
+Block = Callable[[], AbstractContextManager[Any]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Switch:
@@ -32,11 +33,11 @@ class Switch:
     def __exit__(self, *error: Any) -> Any:
         return _entered.blocks.pop().__exit__(*error)
 
-    def __call__(self, function: Callable[..., Any]) -> Any:
+    def __call__(self, function: F) -> F:
         if inspect.isasyncgenfunction(function):
             raise TypeError(f"{function.__name__} is an asynchronous generator; write the with block inside of it")
         if not (inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function)):
-            return functools.wraps(function)(lambda *args, **options: self._call(function, *args, **options))
+            return _like(function, lambda *args, **options: self._call(function, *args, **options))
 
         def steps(*args: Any, **options: Any) -> Any:
             return (yield from _steps(self._start(), function(*args, **options)))
@@ -44,18 +45,40 @@ class Switch:
         async def coroutine(*args: Any, **options: Any) -> Any:
             return await types.coroutine(steps)(*args, **options)
 
-        return functools.wraps(function)(coroutine if inspect.iscoroutinefunction(function) else steps)
+        return _like(function, coroutine if inspect.iscoroutinefunction(function) else steps)
 
     def _call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         with self:
             return function(*args, **options)
 
 
+class Switching(Protocol):
+    """What can be called for a Switch, or as a decorator without brackets."""
+
+    @overload
+    def __call__(self) -> Switch: ...
+    @overload
+    def __call__(self, function: F) -> F: ...
+
+
+def switching(start: Callable[[], Block]) -> Switching:
+    """Make of a function that gives a block, as ``Switch`` wants it, one that gives the Switch, or decorates."""
+
+    def switch(function: Any = None) -> Any:
+        return Switch(start) if function is None else Switch(start)(function)
+
+    return _like(start, switch)
+
+
+def _like(function: Any, wrapper: Any) -> Any:
+    return functools.wraps(function)(wrapper)
+
+
 class _Entered(threading.local):
     """The blocks that this thread is in, the innermost last."""
 
     def __init__(self) -> None:
-        self.blocks: list[AbstractContextManager] = []
+        self.blocks: list[AbstractContextManager[Any]] = []
 
 
 _entered = _Entered()

@@ -46,7 +46,9 @@ class Tensor(Methods):
     )  # fmt: skip
     __pandas_priority__ = 5000  # above a DataFrame's: `series * t` is left to the Tensor
 
-    _array: Any  # (numpy.ma looks for `_data`) an array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`
+    # An array, or a NumPy scalar (ten times faster in scalar graphs) until somebody asks for `data`; its name is not
+    # `_data`, which numpy.ma would take for its own.
+    _array: Any
     _grad: Any  # an array, or a Tensor once somebody has asked for `grad`
     _hooks: dict[int, Any] | None
     op: Op | None
@@ -168,7 +170,7 @@ class Tensor(Methods):
             raise ValueError(f"item: expected a tensor of one element, not of shape {self.shape}; use .tolist()")
         return self._array.item()
 
-    def tolist(self):
+    def tolist(self) -> Any:
         """The values as nested Python lists.
 
         >>> Tensor([[1.0, 2.0]]).tolist()

@@ -28,7 +28,7 @@ class Module:
     are not found, and a warning says so: put them into an ``nn.ModuleList``.
 
     >>> class Twice(nn.Module):
-    ...     def __init__(self):
+    ...     def __init__(self) -> None:
     ...         super().__init__()
     ...         self.inner = nn.Linear(2, 2)
     ...         self.scale = nn.Parameter([1.0])
@@ -44,12 +44,12 @@ class Module:
     _forward_hooks: dict[int, Callable]
 
     @checked_init
-    def __init__(self):
+    def __init__(self) -> None:
         self.training = True
         self._persistent = {}
         self._forward_hooks = {}
 
-    def __init_subclass__(cls, **options):
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.is_built_in = cls.__module__.partition(".")[0] == __package__.partition(".")[0]
         if not cls.is_built_in:

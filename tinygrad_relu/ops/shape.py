@@ -314,7 +314,7 @@ def hstack(arrays):
 
 
 @register(numpy=np.split)
-def split(x, indices_or_sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list:
+def split(x, indices_or_sections: int | list[int] | tuple[int, ...], axis: int = 0) -> list[Any]:
     """A list of the parts of x along ``axis``: so many of equal length, or cut before each of a list of indices.
 
     As in NumPy; note that a number means parts, while in torch.split it means the length of a part. Raises ValueError
