@@ -35,8 +35,7 @@ class _ArrayUfunc:
 
 
 def _array_ufunc(self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-    out = options.get("out")
-    if out is not None:
+    if options.get("out") is not None:
         return _into_an_array(ufunc, method, inputs, options)
     if method == "reduce":
         options.setdefault("axis", 0)

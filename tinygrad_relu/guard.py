@@ -30,19 +30,20 @@ _IN_FULL, _SAMPLE = 1 << 16, 1 << 10  # bytes; elements
 
 def note_change(array: np.ndarray, time: int | None = None) -> None:
     """Note that the elements of ``array`` have changed, now or at an earlier time."""
+    if not isinstance(array, np.ndarray):
+        return  # it stands for an array while its calls are written down
     owner = owner_of(array)
     if id(owner) not in _changes:
         _changes[id(owner)] = {}
         weakref.finalize(owner, _changes.pop, id(owner)).atexit = False
-    changes, place = _changes[id(owner)], _place(array)
-    latest[0] = max(latest[0], time or tick())
-    changes[place] = max(changes.get(place, 0), time or latest[0])
+    changes, place, time = _changes[id(owner)], _place(array), time or tick()
+    latest[0], changes[place] = max(latest[0], time), max(changes.get(place, 0), time)
 
 
 def hand_out(array: np.ndarray) -> np.ndarray:
     """A view of the array for somebody outside, who may change it."""
     if not isinstance(array, np.ndarray):
-        return array  # stands for an array while its calls are written down
+        return array
     # NumPy shortens chains of views, but only those of arrays: what is made of this view will keep it alive.
     view = np.asarray(memoryview(array))  # type: ignore[arg-type]
     key, since = id(owner_of(array)), tick()

@@ -19,8 +19,6 @@ class _State:
     Two calls of one module are two tuples. The recorder, if there is one, writes down what NumPy does (compile/).
     """
 
-    __slots__ = ("record", "anomaly", "call", "recorder")
-
     def __init__(self) -> None:
         self.record = True  # whether the graph is recorded
         self.anomaly = False  # whether the first NaN stops the computation

@@ -149,7 +149,7 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
             scalars, theirs = scalars or isinstance(x, np.generic), True
     if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
         arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
-    op = _new(cls)
+    op = object.__new__(cls)
     if options:
         op.options = options
     try:
@@ -180,7 +180,6 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     return Tensor._from_array(data, op)
 
 
-_new = object.__new__
 _NUMBERS = {float, int, bool}
 
 
@@ -204,7 +203,7 @@ def _users_forward(op: Op, arrays: Any) -> Any:
         raise TypeError(f"forward sets {taken}, which the engine itself needs; rename it")
     if type(data) in _NUMBERS:
         return np.result_type(*arrays, data).type(data)
-    if not hasattr(data, "__array_ufunc__") or isinstance(data, Tensor):
+    if not (hasattr(data, "__array_ufunc__") or isinstance(data, np.generic)) or isinstance(data, Tensor):
         raise TypeError(f"forward must return one array or number, got {_described(data)}")
     data = as_array(data, op.name)
     return data if not isinstance(data, ndarray) or data.flags.writeable else data.copy()  # it was an input

@@ -319,8 +319,10 @@ class Tensor(Methods):
     def _starting_gradient(self, gradient, create_graph: bool, caller: str):
         if gradient is None:
             if self.size != 1:
-                hint = "reduce it first (.sum() or .mean()), or give gradient=, the weight of each element"
-                raise RuntimeError(f"{caller}: only for a scalar may it be left out, not for {self.shape}; {hint}")
+                hint = f"not for {self.shape}; reduce it first (.sum() or .mean()), or give gradient="
+                raise RuntimeError(f"{caller}: a gradient can be left out only for a scalar, {hint}")
+            if not create_graph and not self.ndim:
+                return self.dtype.type(1)
             gradient = np.ones_like(self._array)
         gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
         gradient = gradient if gradient.dtype == self.dtype else gradient.astype(self.dtype)

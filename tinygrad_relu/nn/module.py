@@ -55,7 +55,7 @@ class Module:
         if not cls.is_built_in:
             refuse_overrides(cls, _METHODS)
         elif "__init__" in vars(cls):
-            cls.__init__ = checked_init(cls.__init__)
+            cls.__init__ = checked_init(cls.__init__)  # type: ignore[method-assign]
 
     # ------------------------------------------------------------------ the computation
 

@@ -549,7 +549,7 @@ class Softmax(Op):
         self.axis = axis
         given, x = x, widened(as_floats(x))
         e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
-        return rounded(e / add_up(e, axis, True), given)
+        return rounded(e / add_up(e, axis=axis, keepdims=True), given)
 
     def backward(self, grad):
         weighted = grad * self.output
@@ -589,4 +589,4 @@ def log_of_softmax(x, axis: int):
         shifted = x - np.maximum.reduce(x, axis=0, initial=-np.inf)
         return shifted - np.log(sum_of_rows(np.exp(shifted)))
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
-    return rounded(shifted - np.log(add_up(widened(np.exp(shifted)), axis, True)), x)
+    return rounded(shifted - np.log(add_up(widened(np.exp(shifted)), axis=axis, keepdims=True)), x)

@@ -41,11 +41,14 @@ def rounded(result, like):
     return result.astype(dtype) if dtype in (np.float16, np.float32) and result.dtype != dtype else result
 
 
-def add_up(x, axis=None, keepdims=False):
+def add_up(x, axis=None, **options):
     """The sum over an axis, of many coarse numbers too; for arrays alone. Rules, which get Tensors too, call tg.sum."""
-    if axis is None and not keepdims and finer(x) == np.float64:
+    dtype = finer(x, axis)
+    if dtype is None:
+        return np.add.reduce(x, axis=axis, **options)
+    if axis is None and dtype == np.float64 and not options.get("keepdims"):
         return np.add.reduce(np.ravel(x, "K"))  # in one row NumPy adds pair by pair, which is as good and faster
-    return rounded(np.add.reduce(x, axis=axis, keepdims=keepdims, dtype=finer(x, axis)), x)
+    return rounded(np.add.reduce(x, axis=axis, dtype=dtype, **options), x)
 
 
 def widened(x):

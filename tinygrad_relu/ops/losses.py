@@ -13,7 +13,7 @@ import numpy as np
 
 from ..op import Op, function, register
 from .activations import log_of_softmax, log_sigmoid, log_softmax, sigmoid
-from .arithmetic import add_up, rounded, slope_of_abs, widened
+from .arithmetic import add_up, finer, rounded, slope_of_abs, widened
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "hinge_loss", "huber_loss", "kl_div",
@@ -55,7 +55,10 @@ class Loss(Op):
         self.scale: float = 1
         if reduction == "none":
             return losses
-        total = add_up(widened(losses))
+        if finer(losses) is None:
+            total = np.add.reduce(losses, axis=None)
+        else:
+            total = add_up(widened(losses))
         if reduction == "sum":
             return rounded(total, losses)
         count = np.size(losses) if count is None else count

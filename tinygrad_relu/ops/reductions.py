@@ -57,7 +57,7 @@ class Sum(Op):
 
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
-        return add_up(x, axis, keepdims)
+        return add_up(x, axis=axis, keepdims=keepdims)
 
     def backward(self, grad):
         shape = self.inputs[0].shape
@@ -81,7 +81,7 @@ class Mean(Op):
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
         self.count = _count(np.shape(x), axis)
-        return rounded(add_up(widened(x), axis, keepdims) / self.count, x)
+        return rounded(add_up(widened(x), axis=axis, keepdims=keepdims) / self.count, x)
 
     def backward(self, grad):
         shape = self.inputs[0].shape
@@ -275,7 +275,7 @@ class LogSumExp(Op):
         largest = _largest(x, axis=axis, keepdims=True, initial=-np.inf)
         largest = np.where(np.isfinite(largest), largest, 0)
         with np.errstate(divide="ignore", over="ignore"):  # log(0) = -inf and exp(1000) = inf are right
-            result = rounded(np.log(add_up(np.exp(x - largest), axis, True)) + largest, given)
+            result = rounded(np.log(add_up(np.exp(x - largest), axis=axis, keepdims=True)) + largest, given)
         return result if keepdims else np.squeeze(result, axis)
 
     def backward(self, grad):
@@ -315,12 +315,12 @@ class Norm(Op):
         self.ord, self.axis, self.keepdims = float(ord), axis, keepdims
         self.sign, size = slope_of_abs(as_floats(x)), widened(np.abs(as_floats(x)))
         if ord == 2:
-            result = np.sqrt(add_up(size * size, axis, keepdims))
+            result = np.sqrt(add_up(size * size, axis=axis, keepdims=keepdims))
         elif ord == np.inf:
             result = _largest(size, axis=axis, keepdims=keepdims)
             self.chosen, self.ties = _chosen(size, result, axis, keepdims)
         else:
-            result = add_up(size**self.ord, axis, keepdims) ** (1 / self.ord)
+            result = add_up(size**self.ord, axis=axis, keepdims=keepdims) ** (1 / self.ord)
         return rounded(result, x)
 
     def backward(self, grad):

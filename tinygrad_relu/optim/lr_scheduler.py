@@ -8,7 +8,6 @@ one optimizer compose. The values are PyTorch's.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -345,9 +344,8 @@ class ReduceLROnPlateau(LRScheduler):
     or a list; a change of at most ``eps`` is not made. A parameter group that is added later is reduced too;
     ``scheduler.min_lr``, where it is a list, needs a value more for it.
 
-    For a metric below 0 a fraction of the best points the wrong way, in PyTorch too: a value that is worse by less than
-    ``threshold`` of the best counts as better, and one that creeps up is never found. A warning says so when it
-    happens; give threshold_mode="abs" for such metrics.
+    Of a metric below 0 the fraction is that of its size. In PyTorch it points the wrong way there: a value that is
+    worse by less than ``threshold`` of the best counts as better, and one that creeps up is never found.
 
     >>> optimizer = optim.SGD([nn.Parameter([1.0])], lr=1.0)
     >>> scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
@@ -414,15 +412,9 @@ class ReduceLROnPlateau(LRScheduler):
     def _is_better(self, value: float) -> bool:
         sign = 1 if self.mode == "max" else -1
         margin = sign * self.threshold
-        limit = self.best * (1 + margin) if self.threshold_mode == "rel" else self.best + margin
-        better = sign * value > sign * limit
-        if better and sign * value < sign * self.best:
-            warnings.warn(
-                "ReduceLROnPlateau: a metric worse than the best so far counts as better, since threshold_mode='rel' "
-                "allows for a fraction of the best, which is below 0. Give threshold_mode='abs' for such a metric.",
-                stacklevel=3,
-            )
-        return better
+        fraction = 1 + margin if self.best >= 0 else 1 - margin
+        limit = self.best * fraction if self.threshold_mode == "rel" else self.best + margin
+        return sign * value > sign * limit
 
     def _reduce(self, least: list[float]) -> None:
         for group, lowest in zip(self.optimizer.param_groups, least):
