@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
-from .grammar import VALUES
+from .grammar import OPS, VALUES
 from .search import Found, Key, search
 from .ways import WAYS
 
@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="where to begin; each seed has other programs")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--values", nargs="+", choices=VALUES, default=VALUES, help="numbers that the leaves hold")
+    parser.add_argument("--ops", nargs="+", choices=OPS, default=OPS, metavar="OP", help="ops that the steps call")
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=tuple(WAYS), help="besides eager and PyTorch")
     parser.add_argument("--most", type=int, default=20, help="faults after which to stop")
     options = parser.parse_args()
@@ -50,7 +51,10 @@ def run(options: argparse.Namespace) -> Found:
 def _batch(options: argparse.Namespace, start: int, known: list[Key]) -> Found:
     count = min(BATCH, options.programs - start)
     seed = options.seed * 1_000_000_000 + start
-    return search(count, seed, known=known, most=options.most, values=options.values, ways=options.ways)
+    return search(
+        count, seed, known=known, most=options.most, ways=options.ways, values=options.values,
+        ops=options.ops,
+    )  # fmt: skip
 
 
 def _add(total: Found, batch: Found) -> None:

@@ -44,7 +44,7 @@ class Program:
     >>> print(Program({"x0": np.ones(2)}, {}, [square]).function("here"))
     def here(x0):
         loss = (x0 * x0).sum()
-        return (loss,)
+        return loss,
     """
 
     leaves: dict[str, np.ndarray]
@@ -108,29 +108,38 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy import inf, nan
+from numpy import float64, inf, nan
 
 import tinygrad_relu as tg
 
+
 {here}
 
+
 {there}
+
 
 leaves = {{
 {leaves}}}
 constants = {{
 {constants}}}
+
+
+def show(function, tensor, array, grad):
+    xs = {{name: tensor(x, requires_grad=True) for name, x in leaves.items()}}
+    values = function(**xs, **{{name: array(x) for name, x in constants.items()}})
+    print(function.__name__, "values", *values, sep="\\n    ")
+    if values[-1].requires_grad:
+        first = grad(values[-1], list(xs.values()), create_graph=True, allow_unused=True)
+        print("  gradients", *first, sep="\\n    ")
+        terms = [(g * array(np.resize({weights}, tuple(g.shape)))).sum() for g in first if g is not None]
+        if any(term.requires_grad for term in terms):
+            print("  second", *grad(sum(terms), list(xs.values()), allow_unused=True), sep="\\n    ")
+
+
 np.seterr(all="ignore")
-for function, tensor, array, grad in (
-    (here, tg.Tensor, np.asarray, tg.grad),
-    (there, torch.tensor, torch.tensor, torch.autograd.grad),
-):
-    given = {{name: tensor(x, requires_grad=True) for name, x in leaves.items()}}
-    *values, loss = function(**given, **{{name: array(x) for name, x in constants.items()}})
-    first = grad(loss, list(given.values()), create_graph=True, allow_unused=True)
-    terms = [(g * array(np.resize({weights}, tuple(g.shape)))).sum() for g in first if g is not None and g.requires_grad]
-    second = grad(sum(terms), list(given.values()), allow_unused=True) if terms else "none"
-    print(function.__name__, "values", *values, loss, "gradients", *first, "second gradients", *second, sep="\\n    ")
+show(here, tg.Tensor, np.asarray, tg.grad)
+show(there, torch.tensor, torch.tensor, torch.autograd.grad)
 """
 
 

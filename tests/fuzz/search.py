@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 
 from .compare import EXCUSED, Difference, differences, smallest
-from .grammar import VALUES, programs
+from .grammar import OPS, VALUES, programs
 from .program import Program
 from .ways import WAYS
 
@@ -31,18 +32,18 @@ class Fault(AssertionError):
 
 
 def search(
-    count: int, start: int = 0, *, known: Collection[Key] = (), most: int = 20, values: Sequence[str] = VALUES,
-    ways: Collection[str] = tuple(WAYS),
+    count: int, start: int = 0, *, known: Collection[Key] = (), most: int = 20, ways: Collection[str] = tuple(WAYS),
+    values: Sequence[str] = VALUES, ops: Sequence[str] = OPS,
 ) -> Found:  # fmt: skip
     """``count`` programs from the seed ``start`` on, until ``most`` faults are found that are not ``known``."""
     found = Found()
     while found.ran < count and len(found.faults) < most:
-        _until_a_fault(found, count - found.ran, start + found.ran, known, values, ways)
+        _until_a_fault(found, count - found.ran, start + found.ran, known, ways, programs(values, ops))
     return found
 
 
 def _until_a_fault(
-    found: Found, count: int, start: int, known: Collection[Key], values: Sequence[str], ways: Collection[str]
+    found: Found, count: int, start: int, known: Collection[Key], ways: Collection[str], strategy: Any
 ) -> None:
     shrinking: list[tuple[Program, Difference]] = []  # the fault that has been met, by ever smaller programs
 
@@ -51,7 +52,7 @@ def _until_a_fault(
         phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @seed(start)
-    @given(programs(values))
+    @given(strategy)
     def run(program: Program) -> None:
         met = shrinking[0][1] if shrinking else None
         found.ran += met is None
@@ -59,7 +60,8 @@ def _until_a_fault(
             if _is_same(difference, met) if met else _is_new(difference, known, found):
                 shrinking.append((program, difference))
                 raise Fault
-            found.passed[difference.way, difference.op] += met is None
+            if not met:
+                found.passed[difference.way, difference.op] += 1
 
     before = found.ran
     try:
