@@ -1,4 +1,4 @@
-"""The command line: ``python -m fuzz 100000``. It ends with 1 if a program went wrong, and prints each fault as code."""
+"""The command line, ``python -m fuzz 100000``: each fault is printed once, as code, and then the exit code is 1."""
 
 from __future__ import annotations
 
@@ -51,10 +51,8 @@ def run(options: argparse.Namespace) -> Found:
 def _batch(options: argparse.Namespace, start: int, known: list[Key]) -> Found:
     count = min(BATCH, options.programs - start)
     seed = options.seed * 1_000_000_000 + start
-    return search(
-        count, seed, known=known, most=options.most, ways=options.ways, values=options.values,
-        ops=options.ops,
-    )  # fmt: skip
+    chosen = {"ways": options.ways, "values": options.values, "ops": options.ops}
+    return search(count, seed, known=known, most=options.most, **chosen)
 
 
 def _add(total: Found, batch: Found) -> None:
@@ -63,7 +61,7 @@ def _add(total: Found, batch: Found) -> None:
     for key, (program, difference) in batch.faults.items():
         if key not in total.faults:
             total.faults[key] = program, difference
-            print(f"\n{'#' * 20} {difference.way}: {difference.op}\n# {difference.told}\n{program.script()}", flush=True)
+            print(f"\n{'#' * 20} {difference}\n{program.script()}", flush=True)
 
 
 def _by_way(batch: Found) -> Counter[Key]:

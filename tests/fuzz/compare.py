@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,7 @@ import numpy as np
 
 from .known import reason
 from .program import Program
-from .ways import ABSOLUTE, RELATIVE, WAYS, Answers, eagerly, on_torch, same
-
-COARSE = 1e-7
-"""The relative tolerance for programs with binary_cross_entropy, in which PyTorch's 1e-12 is a float32 number."""
+from .ways import WAYS, Answers, close, eagerly, on_torch, quietly, same
 
 EXCUSED = ("refused", "known", "sign of zero", "rounding")
 """Differences that are no faults: PyTorch does not run the program; it is in the list ``known``; a zero has the other
@@ -30,11 +26,13 @@ class Difference:
     op: str
     told: str
 
+    def __str__(self) -> str:
+        return f"{self.way}, {self.op}: {self.told}"
+
 
 def differences(program: Program, ways: Collection[str] = tuple(WAYS)) -> list[Difference]:
     """Every difference of the program from PyTorch, or from itself in one of the ways; see ``EXCUSED``."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
+    with quietly():
         return list(_differences(program, ways))
 
 
@@ -60,11 +58,11 @@ def _differences(program: Program, ways: Collection[str]) -> Iterator[Difference
 
 def _against_torch(program: Program, ours: Answers, theirs: Answers) -> Iterator[Difference]:
     """All that is excused, up to the first difference that is not."""
-    relative = COARSE if "binary_cross_entropy" in {step.op for step in program.steps} else RELATIVE
+    coarse = "binary_cross_entropy" in {step.op for step in program.steps}  # its 1e-12 is a float32 number in PyTorch
     ops = {step.name: step.op for step in program.steps}
     for label, wanted in theirs.items():
-        found = ours.get(label, np.zeros(wanted.shape))  # no gradient at all counts as zeros
-        if same(found, wanted, relative):
+        found = ours.get(label, np.zeros_like(wanted))  # no gradient at all counts as zeros
+        if same(found, wanted, coarse):
             continue
         kind = label.partition(".")[2]
         way = {"": "value", "grad": "gradient", "second": "second gradient"}[kind]
@@ -78,15 +76,14 @@ def _against_torch(program: Program, ours: Answers, theirs: Answers) -> Iterator
 def _told(label: str, ours: np.ndarray, theirs: np.ndarray) -> str:
     if ours.shape != theirs.shape:
         return f"{label}: the shape is {ours.shape} here, {theirs.shape} in PyTorch"
-    place = tuple(int(i) for i in np.argwhere(~_close(ours, theirs))[0])
+    if ours.dtype != theirs.dtype:
+        return f"{label}: the dtype is {ours.dtype} here, {theirs.dtype} in PyTorch"
+    place = tuple(int(i) for i in np.argwhere(~close(ours, theirs))[0])
     return f"{label}{list(place) or ''}: here {ours[place]}, PyTorch {theirs[place]}"
 
 
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-_close = functools.partial(np.isclose, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True)
 
 
 # ---------------------------------------------------------------------- what is excused
@@ -96,9 +93,9 @@ def _excuse(program: Program, ours: Answers, theirs: Answers, label: str, way: s
     """One of ``EXCUSED``, or None if the difference is a fault."""
     values = program.inputs | theirs
     for step in program.steps:
-        gradient = values.get(f"{step.name}.grad")
-        if step.op == op and gradient is not None:
-            if reason(op, way, gradient, *(values[name] for name in step.uses())):
+        if step.op == op and f"{step.name}.grad" in values:
+            given = (values[name] for name in (f"{step.name}.grad", *step.uses()))
+            if reason(op, way, *given):
                 return "known"
     if any(_signs_of_zero(ours[name], theirs[name]) for name in program.results):
         return "sign of zero"
@@ -113,24 +110,26 @@ def _is_rounding(program: Program, label: str, ours: np.ndarray | None, theirs: 
     """Whether PyTorch would differ from itself as much, had each of its results been rounded a little otherwise."""
     if ours is None or ours.shape != theirs.shape or theirs.dtype.kind != "f":
         return False
-    excused = _close(ours, theirs)
+    excused = close(ours, theirs)
     for turn in range(3):
-        nudged = on_torch(program, lambda x, turn=turn: _nudged(x, turn)).get(label, np.zeros(theirs.shape))
-        excused |= ~_close(nudged, theirs) | (np.abs(ours - theirs) <= 100 * np.abs(nudged - theirs))
+        nudged = on_torch(program, lambda x, turn=turn: _nudged(x, turn)).get(label, np.zeros_like(theirs))
+        excused |= ~close(nudged, theirs) | (np.abs(ours - theirs) <= 100 * np.abs(nudged - theirs))
     return bool(excused.all())
 
 
 def _nudged(x: Any, turn: int) -> Any:
-    """x times 1 + 1e-13 or a little less: equal numbers stay equal, and those that are exact in binary stay as they are.
+    """x times nearly 1, about 500 units in the last place off at most.
 
-    So nothing leaves a kink, and the ties of a maximum remain.
+    Equal numbers stay equal, and those that are exact in binary stay as they are: nothing leaves a kink, and the ties
+    of a maximum remain.
     """
     import torch
 
     value = x.detach()
     exact = (value * 1024 == torch.round(value * 1024)) & (abs(value) < 2**20) | ~torch.isfinite(value)
-    noise = torch.frac((value.contiguous().view(torch.int64) % 1000003).double() * (0.618034 + turn))
-    return x * torch.where(exact, 1.0, 1 + 1e-13 * (2 * noise - 1))
+    bits, size = (torch.int32, 5e-5) if value.dtype == torch.float32 else (torch.int64, 1e-13)
+    noise = torch.frac((value.contiguous().view(bits) % 1000003).double() * (0.618034 + turn))
+    return x * torch.where(exact, 1.0, 1 + size * (2 * noise - 1)).to(x.dtype)
 
 
 # ---------------------------------------------------------------------- which op is it
@@ -151,16 +150,23 @@ def _together(program: Program) -> str:
 
 
 def smallest(program: Program, difference: Difference) -> Program:
-    """The one step that is to blame, if it goes wrong in the same way by itself; else the program."""
-    theirs = on_torch(program)
+    """The one step that is to blame, if it goes wrong in the same way by itself; else the program without dead ends."""
+
+    def is_as_wrong(other: Program) -> bool:
+        return any(each.way == difference.way for each in differences(other, (difference.way,)))
+
+    with quietly():
+        theirs = on_torch(program)
     for step in program.steps:
-        if step.op == difference.op:
-            alone = program.alone(step, program.inputs | theirs)
-            if any((d.way, d.op) == (difference.way, difference.op) for d in differences(alone, (difference.way,))):
-                return alone
+        if step.op == difference.op and is_as_wrong(alone := program.alone(step, program.inputs | theirs)):
+            return alone
+    for step in reversed(program.steps):
+        shorter = program.without(step)
+        if shorter and is_as_wrong(shorter):
+            program = shorter
     return program
 
 
 def _must_agree(program: Program, kind: str) -> None:
     theirs, ours = on_torch(program), eagerly(program)
-    assert all(same(ours[k], x, COARSE) for k, x in theirs.items() if k.endswith(kind) and k in ours)
+    assert all(same(ours[k], x, coarse=True) for k, x in theirs.items() if k.endswith(kind) and k in ours)

@@ -18,7 +18,7 @@ class Known:
     reason: str
 
 
-GRADIENT, SECOND = "gradient", "second gradient"
+VALUE, GRADIENT, SECOND = "value", "gradient", "second gradient"
 
 KNOWN = [
     *(
@@ -40,12 +40,24 @@ KNOWN = [
         for op in ("max", "min")
     ),
     Known(
+        "prod", (GRADIENT,), lambda grad, x, *_: ~np.isfinite(x),
+        "PyTorch takes the product of the others if there is a zero anywhere, and NaN if not",
+    ),
+    Known(
         "mish", (SECOND,), lambda grad, x, *_: np.abs(x) > 20,
         "PyTorch's is NaN where the slope does not change any more",
     ),
     Known(
         "gelu", (GRADIENT, SECOND), lambda grad, x, *_: np.abs(x) > 20,
         "PyTorch's are NaN where the slope does not change any more, the first with approximate='tanh' only",
+    ),
+    Known(
+        "einsum", (VALUE, GRADIENT), lambda grad, *xs: any(np.any(~(np.abs(x) < 1e100)) for x in xs),
+        "which of three operands are multiplied first decides where 0 meets infinity",
+    ),
+    Known(
+        "softplus", (GRADIENT,), lambda grad, x: np.abs(grad) > 1e250,
+        "PyTorch multiplies a huge gradient by e**x before it divides by 1 + e**x",
     ),
     Known(
         "softplus", (SECOND,), lambda grad, x, *_: (x == 20) | (x == 5),

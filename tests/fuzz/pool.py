@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -36,8 +35,8 @@ class Pool:
     constants, which are arrays here.
     """
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], elements: str):
-        self.draw, self.elements = draw, elements
+    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any], elements: str, dtype: str):
+        self.draw, self.elements, self.dtype = draw, elements, dtype
         self.values: dict[str, Any] = {}
         self.leaves: dict[str, np.ndarray] = {}
         self.constants: dict[str, np.ndarray] = {}
@@ -59,7 +58,8 @@ class Pool:
     def array(self, shape: tuple[int, ...], elements: str | None = None) -> np.ndarray:
         n = math.prod(shape)
         strategy = ELEMENTS[elements or self.elements]
-        return np.array(self.draw(st.lists(strategy, min_size=n, max_size=n)), dtype=float).reshape(shape)
+        numbers = np.array(self.draw(st.lists(strategy, min_size=n, max_size=n)), dtype=float).reshape(shape)
+        return numbers.astype(self.dtype)
 
     def shape(self, low: int = 0, high: int = 3) -> tuple[int, ...]:
         return tuple(self.draw(st.lists(st.sampled_from(SIDES), min_size=low, max_size=high)))
@@ -122,6 +122,13 @@ class Pool:
             return self.constant(self.array(self.partner_shape(self.shape_of(name))))
         return self.truth(self.shape_of(name)) if kind == "truth" else self.partner(name)
 
+    def partner_or_number(self, name: str) -> tuple[str, str]:
+        """The same, or a number, which PyTorch's functions of two arguments want as a tensor."""
+        if self.count(0, 3) < 3:
+            return (partner := self.partner(name)), partner
+        number = self.number()
+        return number, f"{name}.new_tensor({number})"
+
     def number(self) -> str:
         n = self.choose(*NUMBERS)
         return str(n) if n >= 0 else f"({n})"
@@ -138,7 +145,7 @@ class Pool:
         return self.constant(np.array(self.draw(st.lists(st.booleans(), min_size=n, max_size=n)), bool).reshape(shape))
 
     def indices(self, n: int, shape: tuple[int, ...], low: int | None = None) -> str:
-        """A constant of whole numbers that index an axis of length n, from its end too unless ``low`` says otherwise."""
+        """A constant of whole numbers that index an axis of length n: from its end too, or from ``low`` on."""
         size = math.prod(shape)
         numbers = st.lists(st.integers(-n if low is None else low, n - 1), min_size=size, max_size=size)
         return self.constant(np.array(self.draw(numbers), dtype=int).reshape(shape))
@@ -162,6 +169,11 @@ class Pool:
             return self.choose(None, self.axis(name))
         return tuple(axis - self.choose(0, n) for axis in self.permutation(n)[: self.count(1, n)])
 
+    def dims(self, name: str, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
+        """The axes as PyTorch's functions take them: a tuple of numbers from 0 on."""
+        n = len(self.shape_of(name))
+        return tuple(range(n)) if axis is None else tuple(i % n for i in ((axis,) if isinstance(axis, int) else axis))
+
     def permutation(self, n: int) -> list[int]:
         return self.draw(st.permutations(range(n)))
 
@@ -171,24 +183,18 @@ class Pool:
         """The next step, unless PyTorch refuses it or it grows too large."""
         name = f"v{len(self.steps)}"
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                value = eval(there, {**self.names, **self.values})
-        except (RuntimeError, IndexError, ValueError) as error:
-            self.refused(op, there, error)
+            value = eval(there, {**self.names, **self.values})
+        except (RuntimeError, IndexError, ValueError):
             return
         if value.numel() <= MOST and value.ndim <= 5:
             self.steps.append(Step(name, op, here, there))
             self.values[name] = value
 
-    def refused(self, op: str, there: str, error: Exception) -> None:
-        """PyTorch does not do this: a shape or value that it has no answer for."""
-
     def program(self) -> Program:
         """All steps, and a loss of what no later step uses; leaves and constants that nobody uses are left out."""
         used = {name for step in self.steps for name in step.uses()}
         ends = [s.name for s in self.steps if s.name not in used and _kind(self.values[s.name]) == "f"]
-        last = {f"w{i}": weights(self.shape_of(name)) for i, name in enumerate(ends)}
+        last = {f"w{i}": weights(self.shape_of(name), self.dtype) for i, name in enumerate(ends)}
         total = " + ".join(f"({name} * {w}).sum()" for name, w in zip(ends, last))
         steps = [*self.steps, *([Step("loss", "loss", total, total)] if ends else [])]
         constants = {name: x for name, x in self.constants.items() if name in used} | last

@@ -56,6 +56,10 @@ class Program:
         return {**self.leaves, **self.constants}
 
     @property
+    def dtype(self) -> Any:
+        return next(iter(self.leaves.values())).dtype
+
+    @property
     def results(self) -> list[str]:
         return [step.name for step in self.steps]
 
@@ -78,6 +82,21 @@ class Program:
             ]
         )
 
+    def without(self, step: Step) -> Program | None:
+        """The program without a step that only the loss uses, or None if another one uses it or nothing remains."""
+        if step.name == "loss" or any(step.name in other.uses() for other in self.steps if other.name != "loss"):
+            return None
+        steps = []
+        for other in self.steps:
+            terms = [term for term in other.here.split(" + ") if f"({step.name} *" not in term]
+            if other.name != "loss":
+                steps += [other] if other is not step else []
+            elif terms:
+                steps.append(Step("loss", "loss", " + ".join(terms), " + ".join(terms)))
+        used = {name for other in steps for name in other.uses()}
+        kept = ({name: x for name, x in arrays.items() if name in used} for arrays in (self.leaves, self.constants))
+        return Program(*kept, steps) if steps else None
+
     def alone(self, step: Step, values: dict[str, np.ndarray]) -> Program:
         """A program of this one step, with the values that went into it and the gradient that came back to it."""
         used = {name: values[name] for name in step.uses()}
@@ -87,7 +106,7 @@ class Program:
             return Program(leaves, constants, [step])
         last = []
         if values[step.name].dtype.kind == "f":
-            constants["w0"] = values.get(f"{step.name}.grad", weights(values[step.name].shape))
+            constants["w0"] = values.get(f"{step.name}.grad", weights(values[step.name].shape, values[step.name].dtype))
             last = [Step("loss", "loss", f"({step.name} * w0).sum()", f"({step.name} * w0).sum()")]
         return Program(leaves, constants, [step, *last])
 
@@ -98,7 +117,11 @@ class Program:
             for arrays in (self.leaves, self.constants)
         )
         return _SCRIPT.format(
-            here=self.function("here"), there=self.function("there"), leaves=leaves, constants=constants, weights=WEIGHTS
+            here=self.function("here"),
+            there=self.function("there"),
+            leaves=leaves,
+            constants=constants,
+            weights=WEIGHTS,
         )
 
 
@@ -147,6 +170,6 @@ WEIGHTS = [1.0, -0.5, 2.0, 0.75, -1.25, 1.5, 0.25]
 """Numbers of both signs and different sizes, all exact in binary."""
 
 
-def weights(shape: tuple[int, ...]) -> np.ndarray:
+def weights(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     """What the elements of a result count in the loss."""
-    return np.resize(WEIGHTS, shape)
+    return np.resize(WEIGHTS, shape).astype(dtype)

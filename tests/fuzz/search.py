@@ -20,7 +20,7 @@ Key = tuple[str, str]
 
 @dataclass
 class Found:
-    """How many programs ran; the faults, each with its smallest program; and how often each difference was passed by."""
+    """How many programs ran, each fault with its smallest program, and how often other differences were passed by."""
 
     ran: int = 0
     faults: dict[Key, tuple[Program, Difference]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ def _until_a_fault(
         program, difference = shrinking[-1]
         found.faults[difference.way, difference.op] = smallest(program, difference), difference
     else:
-        found.ran = before + count  # hypothesis may have met fewer that differ
+        found.ran = max(found.ran, before + 1)  # of few ops hypothesis soon knows no new program
 
 
 def _is_same(difference: Difference, other: Difference) -> bool:

@@ -1,4 +1,4 @@
-"""The table of ops: for each a function that draws a call of it, as text for this package and as text for PyTorch."""
+"""The table itself, and what its families use to write a call."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import numpy as np
 import tinygrad_relu as tg
 from tinygrad_relu.op import numpy_functions
 
-from .pool import Pool
+from ..pool import Pool
 
-TABLE: dict[str, Callable[[Pool], tuple[str, str]]] = {}
+Call = tuple[str, str]
+"""A call as text for this package, and as text for PyTorch."""
+
+TABLE: dict[str, Callable[[Pool], Call]] = {}
 
 NUMPY: dict[str, str] = {}
 """How an op is called through NumPy: ``NUMPY["abs"]`` is "np.abs"."""
@@ -25,7 +28,7 @@ for _key, _function in numpy_functions.items():
 def calls(*names: str) -> Callable[[Any], Any]:
     """Put a function of the pool and the name into the table, for each of these names."""
 
-    def add(make: Callable[[Pool, str], tuple[str, str]]) -> Any:
+    def add(make: Callable[[Pool, str], Call]) -> Any:
         for name in names:
             TABLE[name] = functools.partial(make, name=name)
         return make
@@ -34,16 +37,15 @@ def calls(*names: str) -> Callable[[Any], Any]:
 
 
 def call(pool: Pool, name: str, *arguments: Any, **options: Any) -> str:
-    """The call as text: as a function, as a method, or through NumPy."""
-    given = [str(x) for x in arguments] + [f"{key}={value!r}" for key, value in options.items()]
+    """A call here, in one of its forms: of the function, of the method, or through NumPy.
+
+    Options that are None or False are left out.
+    """
+    given = [str(x) for x in arguments]
+    given += [f"{key}={value!r}" for key, value in options.items() if value is not None and value is not False]
     forms = [f"tg.{name}({', '.join(given)})"]
     if hasattr(tg.Tensor, name) and given[0][0] in "xv":
         forms.append(f"{given[0]}.{name}({', '.join(given[1:])})")
     if name in NUMPY:
         forms.append(f"{NUMPY[name]}({', '.join(given)})")
     return pool.choose(*forms)
-
-
-def chosen(**options: Any) -> dict[str, Any]:
-    """The options that are not left at None or False."""
-    return {key: value for key, value in options.items() if value is not None and value is not False}
