@@ -1,0 +1,91 @@
+"""Known: where this package and PyTorch differ on purpose, or where PyTorch's own answer is the worse one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Known:
+    """A difference in an op where ``when`` is true, for the gradient that arrived and the inputs, and why it stays."""
+
+    op: str
+    ways: tuple[str, ...]
+    when: Callable[..., object]
+    reason: str
+
+
+VALUE, GRADIENT, SECOND = "value", "gradient", "second gradient"
+
+KNOWN = [
+    *(
+        Known(
+            op, (GRADIENT,), lambda grad, x, *_: np.isnan(x),
+            "PyTorch's gradient at NaN is one in its vector instructions and another in what is left over behind them",
+        )
+        for op in ("elu", "selu", "celu", "relu6", "hard_tanh", "hard_swish")
+    ),
+    Known(
+        "binary_cross_entropy", (SECOND,), lambda grad, p, *_: p * (1 - p) < 1e-3,
+        "near 0 and 1 PyTorch adds 1e-12 to a denominator, which ours bounds by that from below",
+    ),
+    *(
+        Known(
+            op, (GRADIENT,), lambda grad, x, *_: np.isnan(x),
+            "NaN shares the gradient as any extremum does, and as in torch.max(x); of torch.amax all elements get NaN",
+        )
+        for op in ("max", "min")
+    ),
+    Known(
+        "prod", (GRADIENT,), lambda grad, x, *_: ~np.isfinite(x),
+        "PyTorch takes the product of the others if there is a zero anywhere, and NaN if not",
+    ),
+    Known(
+        "mish", (SECOND,), lambda grad, x, *_: np.abs(x) > 20,
+        "PyTorch's is NaN where the slope does not change any more",
+    ),
+    Known(
+        "gelu", (GRADIENT, SECOND), lambda grad, x, *_: np.abs(x) > 20,
+        "PyTorch's are NaN where the slope does not change any more, the first with approximate='tanh' only",
+    ),
+    Known(
+        "einsum", (VALUE, GRADIENT), lambda grad, *xs: any(np.any(~(np.abs(x) < 1e100)) for x in xs),
+        "which of three operands are multiplied first decides where 0 meets infinity",
+    ),
+    Known(
+        "softplus", (GRADIENT,), lambda grad, x: np.abs(grad) > 1e250,
+        "PyTorch multiplies a huge gradient by e**x before it divides by 1 + e**x",
+    ),
+    Known(
+        "softplus", (SECOND,), lambda grad, x, *_: (x == 20) | (x == 5),
+        "exactly at the threshold PyTorch has the slope of the curve and the curvature of the line",
+    ),
+    Known(
+        "prelu", (SECOND,), lambda grad, x, *_: x == 0,
+        "at 0 PyTorch has the slope of the left side and the curvature of the right one",
+    ),
+    Known(
+        "power", (SECOND,), lambda grad, x, *_: x == 0,
+        "at 0 ** 0 no second derivative exists; PyTorch has NaN",
+    ),
+    Known(
+        "tanhshrink", (GRADIENT,), lambda grad, x, *_: np.isinf(grad),
+        "PyTorch takes infinity from infinity where an infinite gradient arrives",
+    ),
+    Known(
+        "softsign", (GRADIENT, SECOND), lambda grad, x, *_: np.isinf(grad) | (np.abs(x) > 100),
+        "PyTorch takes one large number from another, or infinity from infinity",
+    ),
+    Known(
+        "norm", (GRADIENT, SECOND), lambda grad, x, *_: (np.abs(x) < 1e-150) | (np.abs(x) > 1e150),
+        "of a single element PyTorch takes the absolute value, instead of powers that are too small or too large",
+    ),
+]  # fmt: skip
+
+
+def reason(op: str, way: str, gradient: np.ndarray, *inputs: np.ndarray) -> str | None:
+    """Why this difference is known, or None."""
+    return next((k.reason for k in KNOWN if k.op == op and way in k.ways and np.any(k.when(gradient, *inputs))), None)
