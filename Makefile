@@ -8,6 +8,7 @@
 #   make pictures    take those of the README again
 #   make lab         every claim of the lab, measured    make lessons  build the notebooks of the lessons anew
 #   make dask        what the test of the lab on a distributed engine needs
+#   make fuzz        N random programs, here in every way and on PyTorch
 #   make bench-peers install the others that the benchmark knows, and run it
 #   make lint-fix    mend what can be         make clean    remove .venv and what was built
 
@@ -21,7 +22,7 @@ RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,R
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
 # SIM300, E731: as it reads best.
 
-.PHONY: help demo test test-torch lint lint-fix bench bench-peers size clean torch jax browser pictures lab lessons dask
+.PHONY: help demo test test-torch fuzz lint lint-fix bench bench-peers size clean torch jax browser pictures lab lessons dask
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -71,6 +72,11 @@ jax: .venv/with-jax
 
 test-torch: .venv/with-demo .venv/with-test .venv/with-torch
 	$(PY) -m pytest -n 2
+
+# Random programs, here and on PyTorch: make fuzz N=100000
+N ?= 1000
+fuzz: .venv/with-demo .venv/with-test .venv/with-torch
+	cd tests && ../$(PY) -m fuzz $(N)
 
 lint: .venv/with-lint
 	$(PY) -m ruff check $(RUFF) $(RULES) .

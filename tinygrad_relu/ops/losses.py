@@ -55,7 +55,7 @@ class Loss(Op):
         self.scale: float = 1
         if reduction == "none":
             return losses
-        if finer(losses) is None:
+        if finer(losses) is None:  # noqa: SIM108 - so the program of a compiled step calls it total
             total = np.add.reduce(losses, axis=None)
         else:
             total = add_up(widened(losses))
