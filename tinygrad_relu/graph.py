@@ -97,7 +97,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
             guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
         try:
-            contributions = rule.backward(grad if op.is_built_in else read_only(grad))
+            contributions = rule.backward(grad if op.is_built_in and not anomaly else read_only(grad))
         except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
             reason = writes_into(error, "the gradient") or f"its backward rule failed: {error}"
             raise type(error)(f"{op.name}: {reason}") from error
@@ -149,7 +149,7 @@ def writes_into(error: Exception, what: str) -> str:
     """What is wrong with a rule that was stopped as it wrote into ``what`` it was given; '' for another error."""
     if "read-only" not in str(error):
         return ""
-    return f"it writes into {what} it was given, which others use too; make a new array, as np.where(mask, 0, x) does"
+    return f"it writes into {what} it was given, read-only for others use it; make a new array, as np.where does"
 
 
 def _recording(op, node):
