@@ -194,3 +194,13 @@ def test_a_function_that_is_not_the_same_twice_is_no_kink():
     """Dropout that is left on makes every difference wrong, and gradcheck has to say so."""
     random = np.random.default_rng(0)
     assert not tg.gradcheck(lambda x: x * random.normal(), Tensor([1.0]), raise_exception=False)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "name", ["sum", "mean", "prod", "var", "std", "max", "min", "norm", "logsumexp", "softmax", "log_softmax", "cumsum"]
+)
+def test_an_axis_that_is_not_there_is_named_in_every_dtype(name, dtype):
+    """What looks the axis up, to choose a dtype for adding up, must not answer with its own riddle."""
+    with pytest.raises(IndexError, match=f"{name}: axis 5 is out of bounds for array of dimension 2"):
+        getattr(tg, name)(Tensor(np.ones((2, 3), dtype)), axis=5)

@@ -80,7 +80,7 @@ KNOWN = [
         "PyTorch takes one large number from another, or infinity from infinity",
     ),
     Known(
-        "norm", (GRADIENT, SECOND), lambda grad, x, *_: (np.abs(x) < 1e-150) | (np.abs(x) > 1e150),
+        "norm", (VALUE, GRADIENT, SECOND), lambda grad, x, *_: (np.abs(x) < 1e-150) | (np.abs(x) > 1e150),
         "of a single element PyTorch takes the absolute value, instead of powers that are too small or too large",
     ),
 ]  # fmt: skip

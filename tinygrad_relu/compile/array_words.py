@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .lines import counted
+from ..words import plural
 from .spelling import literal
 
 __all__ = ["bytes_of", "dtype_of", "kind_of_array", "lies_in", "made_of_nothing", "view_of"]
@@ -24,7 +24,7 @@ def dtype_of(array: Any) -> str:
 
 def bytes_of(size: int) -> str:
     """A number of bytes in the unit that suits it."""
-    return counted(size, "byte") if size < 1000 else f"{size / 1000:.3g} KB" if size < 1e6 else f"{size / 1e6:.3g} MB"
+    return plural(size, "byte") if size < 1000 else f"{size / 1000:.3g} KB" if size < 1e6 else f"{size / 1e6:.3g} MB"
 
 
 def made_of_nothing(array: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-__all__ = ["WIDTH", "columns", "counted", "cut", "docstring", "explained", "joined", "quoted", "title", "wrapped"]
+__all__ = ["WIDTH", "columns", "cut", "docstring", "explained", "joined", "quoted", "title", "wrapped"]
 
 WIDTH = 120
 
@@ -23,11 +23,6 @@ def docstring(lines: list[str]) -> list[str]:
     """The lines of a docstring, where nothing ends it too early."""
     first, *rest = [cut(line.replace("\\", "/").replace('"""', "'''")) for line in lines]
     return [f'"""{first}', *rest, '"""']
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 call``, ``2 calls``."""
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def columns(rows: list[tuple[str, str, str]]) -> list[str]:

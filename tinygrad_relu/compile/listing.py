@@ -14,10 +14,11 @@ import numpy as np
 from ..nn.module import Module
 from ..source import line_at
 from ..tensor import Tensor
+from ..words import plural
 from .array_words import bytes_of, dtype_of, kind_of_array
 from .comments import Comments
 from .items import Item, Items, counter, described
-from .lines import WIDTH, columns, counted, docstring, explained, joined, quoted, title, wrapped
+from .lines import WIDTH, columns, docstring, explained, joined, quoted, title, wrapped
 from .naming import function_name, identifier, is_argument, module_labels, names_of, slots_of
 from .number import spelled
 from .passes import replaced_in
@@ -79,7 +80,7 @@ class Listing:
         calls, *_ = plan.size()
         size = sum(buffer.nbytes for buffer in plan.buffers)
         memory = f", with {bytes_of(size)} of memory for results, allocated once" * bool(size)
-        lines = [f"{self.name}({', '.join(self.parameters())}) as plain NumPy: {counted(calls, 'call')}{memory}.", ""]
+        lines = [f"{self.name}({', '.join(self.parameters())}) as plain NumPy: {plural(calls, 'call')}{memory}.", ""]
         source = _told(self.program.watch.function)
         lines += [f"Recorded by tinygrad_relu.compile from {source}; the same numbers to the last bit."]
         width = max((len(each.hint) for each in self.arguments()), default=0)

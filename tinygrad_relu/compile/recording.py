@@ -13,7 +13,7 @@ import numpy as np
 
 from ..guard import owner_of
 from ..optim.flat import Flat
-from ..tensor import Tensor
+from ..tensor import Tensor, as_array
 from .number import Expression, Number
 from .origins import line_of
 from .recorder import CannotCompile, Recorder
@@ -76,24 +76,10 @@ def unflatten(structure: Any, leaves: list[Any]) -> Any:
 
 
 def plain_array(leaf: Any) -> Any:
-    """An array of another make, such as pandas', as a plain one by place; all else as it is.
-
-    Raises TypeError for a mask that hides something, and for Python objects.
-    """
+    """What is like an array, such as pandas' tables, as the engine takes it; all else as it is."""
     if isinstance(leaf, (Tensor, np.generic)) or not hasattr(type(leaf), "__array__"):
         return leaf
-    if isinstance(leaf, np.ma.MaskedArray) and np.ma.is_masked(leaf):
-        raise TypeError(
-            "compile: an argument is a masked array that hides some of its elements; give a plain array, with "
-            ".filled(number) in their places, or .compressed() without them."
-        )
-    array = np.asarray(leaf)
-    if array.dtype == object:
-        raise TypeError(
-            f"compile: an argument is a {type(leaf).__name__} of Python objects; give numbers, such as "
-            "np.asarray(x, dtype=float), or choose the columns of numbers."
-        )
-    return array
+    return as_array(leaf, "compile: an argument")
 
 
 def same_structure(a: Any, b: Any) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from ..mode import mode
 from ..nn.module import Module
 from ..tensor import Tensor
-from .lines import counted
+from ..words import plural
 from .passes import PASSES
 from .program import MISS, Differs, Program
 from .recorder import CannotCompile
@@ -238,7 +238,7 @@ class CompiledFunction:
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return f"<compiled {name}: {counted(len(self.programs), 'program')}>"
+        return f"<compiled {name}: {plural(len(self.programs), 'program')}>"
 
 
 class _Methods(dict):

@@ -113,6 +113,8 @@ class Traced(NDArrayOperatorsMixin):
         return f"an array of shape {self.shape} {self.dtype} that is being recorded"
 
     def __pow__(self, other: Any) -> Any:  # for arrays x ** 2 is not np.power(x, 2): it is np.square(x)
+        if isinstance(other, Tensor):
+            return NotImplemented  # as in all other operators, the Tensor answers
         return self.recorder.call("**", operator.pow, (self, other), {})
 
     def __rpow__(self, other: Any) -> Any:

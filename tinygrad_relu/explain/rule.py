@@ -12,6 +12,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,7 @@ def rules(step: Step) -> list[dict[str, str] | None]:
     method = type(op).backward
     try:
         run = _Run(op)
-        lines, start = inspect.getsourcelines(method)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-        ast.increment_lineno(tree, start - 1)
+        tree = _parsed(method)
         expressions = _returned(tree, run.lines, len(step.arguments))
         if expressions is None:
             return nothing
@@ -47,6 +46,13 @@ def rules(step: Step) -> list[dict[str, str] | None]:
         return [_rule(each, i, tree, run, scope, step) for i, each in enumerate(expressions)]
     except Exception:  # a rule may do anything, and its source may be missing: then its result alone is shown
         return nothing
+
+
+@lru_cache(maxsize=256)
+def _parsed(method: Any) -> ast.AST:
+    """The text of a rule as a tree, with the numbers of its lines in the file."""
+    lines, start = inspect.getsourcelines(method)
+    return ast.increment_lineno(ast.parse(textwrap.dedent("".join(lines))), start - 1)
 
 
 def _rule(

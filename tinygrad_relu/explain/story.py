@@ -11,8 +11,9 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -164,7 +165,7 @@ def _value(value: Value, labels: Any, ops: Any, paths: Any, teller: _Teller, arr
 
 
 def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, arrays: _Arrays) -> dict[str, Any]:
-    op = step.op
+    op, kind = step.op, cast(Any, type(step.op))
     attributes = saved_attributes(op)
     mask = next((array for name, array in saved_arrays(op).items() if array.size and blocks(op, name)), None)
     return {
@@ -172,9 +173,9 @@ def _op(step: Step, label: str, values: dict[Value, int], teller: _Teller, array
         "name": op.name,
         "label": label,
         "formula": step.formula,
-        "forward": _source(type(op).forward),
-        "backward": _source(type(op).backward),
-        "source": _source_place(type(op)),
+        "forward": _source(kind.forward),
+        "backward": _source(kind.backward),
+        "source": _source_place(kind),
         "options": [[name, written(value, 80)] for name, value in op.options.items() if value is not None],
         "arguments": [values[argument] for argument in step.arguments],
         "names": step.argument_names[: len(step.arguments)],
@@ -208,6 +209,7 @@ def _saved(name: str, value: Any, arrays: _Arrays) -> dict[str, Any]:
     return {"name": name, "text": written(value, 200)}
 
 
+@lru_cache(maxsize=256)  # a search through a file, and one op is applied many times
 def _source(method: Any) -> str | None:
     try:
         return inspect.cleandoc("\n" + inspect.getsource(method))
@@ -215,6 +217,7 @@ def _source(method: Any) -> str | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def _source_place(cls: type) -> dict[str, Any] | None:
     try:
         path, number_ = Path(inspect.getsourcefile(cls) or ""), inspect.getsourcelines(cls)[1]

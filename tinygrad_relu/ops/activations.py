@@ -11,9 +11,10 @@ import math
 import numpy as np
 
 from ..op import Op, function, register
-from .arithmetic import add_up, as_floats, rounded, widened
+from .arithmetic import as_floats
 from .linalg import sum_of_rows
 from .reductions import sum
+from .sums import add_up, rounded, widened
 
 __all__ = [
     "celu", "elu", "gelu", "hard_sigmoid", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid", "log_softmax",

@@ -19,43 +19,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-_MANY = 1024
-
-
-def finer(x, axis=None):
-    """The dtype in which many coarse numbers are added up, to be rounded once; None where their own will do.
-
-    NumPy adds row after row: in float32 a million of them lose 1 %, and a sum in float16 ends at 65504.
-    """
-    dtype = getattr(x, "dtype", None)
-    if dtype == np.float16:
-        return np.float32
-    axes = range(x.ndim) if dtype == np.float32 and axis is None else np.atleast_1d(axis)
-    many = dtype == np.float32 and x.ndim > 1 and math.prod(x.shape[i] for i in axes) > _MANY
-    return np.float64 if many else None
-
-
-def rounded(result, like):
-    """The result in the dtype of ``like``, if that is coarser."""
-    dtype = getattr(like, "dtype", None)
-    return result.astype(dtype) if dtype in (np.float16, np.float32) and result.dtype != dtype else result
-
-
-def add_up(x, axis=None, **options):
-    """The sum over an axis, of many coarse numbers too; for arrays alone. Rules, which get Tensors too, call tg.sum."""
-    dtype = finer(x, axis)
-    if dtype is None:
-        return np.add.reduce(x, axis=axis, **options)
-    if axis is None and dtype == np.float64 and not options.get("keepdims"):
-        return np.add.reduce(np.ravel(x, "K"))  # in one row NumPy adds pair by pair, which is as good and faster
-    return rounded(np.add.reduce(x, axis=axis, dtype=dtype, **options), x)
-
-
-def widened(x):
-    """float16 as float32, for what would overflow on the way to a result that does not; all else as it is."""
-    return x.astype(np.float32) if getattr(x, "dtype", None) == np.float16 else x
-
-
 def slope_of_abs(x):
     """The sign of x: 0 at 0, and at NaN too, as in PyTorch."""
     return np.where(np.isnan(x), 0, np.sign(x))

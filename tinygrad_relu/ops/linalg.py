@@ -11,7 +11,7 @@ import numpy as np
 
 from ..op import Op, function, register
 from . import reductions
-from .arithmetic import finer
+from .sums import finer
 
 __all__ = ["dot", "einsum", "linear", "matmul", "outer"]
 

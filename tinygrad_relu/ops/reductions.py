@@ -9,36 +9,23 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..op import Op, function, register
-from .arithmetic import add_up, as_floats, finer, rounded, slope_of_abs, widened
+from .arithmetic import as_floats, slope_of_abs
+from .sums import Axis, add_up, count, finer, reduced_axes, rounded, widened
 
 __all__ = [
     "all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "norm", "prod", "std", "sum", "var",
 ]  # fmt: skip
 
-Axis = int | tuple[int, ...] | None
-
 _largest: Any = np.maximum.reduce  # np.max does the same after more than a microsecond of Python
-
-
-def _reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    if axis is None or not shape:
-        return tuple(range(len(shape)))
-    return normalize_axis_tuple(axis, len(shape))
-
-
-def _count(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many elements become one."""
-    return math.prod(shape[i] for i in _reduced_axes(shape, axis))
 
 
 def _kept(reduced, shape: tuple[int, ...], axis: Axis, keepdims: bool):
     """What a reduction of ``shape`` gave, with the lost axes back as axes of length 1, so that it broadcasts again."""
     if keepdims or axis is None:
         return reduced
-    axes = _reduced_axes(shape, axis)
+    axes = reduced_axes(shape, axis)
     return np.reshape(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape)))
 
 
@@ -80,7 +67,7 @@ class Mean(Op):
 
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
-        self.count = _count(np.shape(x), axis)
+        self.count = count(np.shape(x), axis)
         return rounded(add_up(widened(x), axis=axis, keepdims=keepdims) / self.count, x)
 
     def backward(self, grad):
@@ -111,11 +98,11 @@ class Prod(Op):
 
     def backward(self, grad):
         (x,) = self.inputs
-        reduced = _reduced_axes(x.shape, self.axis)
+        reduced = reduced_axes(x.shape, self.axis)
         order = (*(i for i in range(x.ndim) if i not in reduced), *reduced)
         moved = np.transpose(x, order)
         rest = moved.shape[: x.ndim - len(reduced)]
-        others = _products_of_others(np.reshape(moved, (*rest, _count(x.shape, self.axis))))
+        others = _products_of_others(np.reshape(moved, (*rest, count(x.shape, self.axis))))
         back = tuple(order.index(i) for i in range(x.ndim))
         others = np.where(np.isfinite(x), np.transpose(np.reshape(others, moved.shape), back), math.nan)
         return _kept(grad, x.shape, self.axis, self.keepdims) * others
@@ -227,7 +214,7 @@ var = function(Var)
 
 def _variance_slope(x, axis: Axis, ddof: float):
     """d var / d x."""
-    degrees = _count(x.shape, axis) - ddof
+    degrees = count(x.shape, axis) - ddof
     if not math.prod(x.shape):
         return np.zeros(x.shape, x.dtype)
     return (x - mean(x, axis=axis, keepdims=True)) * (2 / degrees if degrees > 0 else math.nan)
@@ -346,7 +333,7 @@ norm = function(Norm)
 @register(numpy=np.linalg.norm, method=False)
 def _numpy_norm(x, ord: Any = None, axis: Axis = None, keepdims: bool = False):
     """np.linalg.norm, as far as it is the norm of a vector."""
-    axes = len(_reduced_axes(x.shape, axis))
+    axes = len(reduced_axes(x.shape, axis))
     if ord not in (None, "fro") and axes > 1:
         raise ValueError(
             f"np.linalg.norm: with ord={ord!r} and {axes} axes this is the norm of a matrix, which has no op. "
