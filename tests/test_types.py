@@ -16,7 +16,7 @@ HEADER = '''"""Tensor's methods and operators, as `register` attaches them; writ
 
 from typing import Any
 
-from .ops.reductions import Axis
+from .ops.sums import Axis
 from .tensor import Tensor
 
 class Methods:

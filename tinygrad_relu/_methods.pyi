@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .ops.reductions import Axis
+from .ops.sums import Axis
 from .tensor import Tensor
 
 class Methods:
