@@ -69,7 +69,8 @@ def gradcheck(
     if none does. A slope a passes if |a - n| <= atol + rtol * |n|, where n = (f(x + eps) - f(x - eps)) / (2 eps).
     Where it does not, but the differences to the left and to the right disagree, however small the step, x is at a
     kink: then any slope between the two passes (it is a subgradient), and the report says so. Where the function
-    jumps, the slope of one of its two sides passes.
+    jumps, the slope of one of its two sides passes. An output is also tried in a sum with each input of its shape,
+    since a rule that changes the gradient it is given is wrong only where that is used twice.
 
     Returns a report that is true if all slopes pass. Otherwise raises GradcheckError with a table of the wrong ones,
     or returns the report, which is false, with ``raise_exception=False``.
@@ -101,6 +102,8 @@ def gradcheck(
                         continue
                     near = near or _differences(func, tensors, x, index, eps / 8, values)
                     _judge(slope, report, atol, rtol, *(float(side[at]) for side in near[j]))
+    if not report.wrong:  # one fault is told once
+        _compare_in_sums(func, tensors, checked, analytic, report, atol, rtol)
     if report.wrong and raise_exception:
         raise GradcheckError(f"gradcheck of {getattr(func, '__name__', func)}: {report!r}")
     return report
@@ -213,6 +216,26 @@ def _analytic(output: Tensor, checked: list[Tensor]) -> list[np.ndarray]:
             if g is not None:
                 jacobian[at] = g._array
     return jacobians
+
+
+def _compare_in_sums(
+    func: Callable[..., Any], tensors, checked: list[Tensor], analytic: list[list[np.ndarray]],
+    report: GradcheckReport, atol: float, rtol: float,
+) -> None:  # fmt: skip
+    """Go back through output + x for each input x of its shape: both get one array then, which no rule may change."""
+    with enable_grad():
+        outputs = _outputs(func, tensors)  # anew, since elements of the inputs have been moved meanwhile
+    for j, output in enumerate(outputs):
+        for i, x in enumerate(checked):
+            if x.shape != output.shape or not output.requires_grad:
+                continue
+            found = grad(output + x, checked, np.ones(output.shape), retain_graph=True, allow_unused=True)
+            for k, (g, jacobian) in enumerate(zip(found, analytic[j])):
+                expected = jacobian.sum(axis=tuple(range(output.ndim))) + (k == i)
+                for index in np.ndindex(expected.shape):
+                    a, n = float(0 if g is None else g._array[index]), float(expected[index])
+                    if not (_close(a, n, atol, rtol) or np.isnan(n)):
+                        report.wrong.append(Slope(f"{j} + input {i}", f"{k}{list(index)}", a, n, n, n))
 
 
 def _differences(func, tensors, x: Tensor, index, step: float, values) -> list[tuple[np.ndarray, ...]]:
