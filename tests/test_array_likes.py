@@ -112,6 +112,33 @@ def test_a_mask_that_hides_something_is_refused(use):
         use(Tensor([1.0, 2.0], requires_grad=True))
 
 
+TWO = [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: list(tg.data.batches(HIDES, [0, 1], 1)), lambda: list(tg.data.batches(TWO, HIDES, 1)),
+        lambda: tg.data.train_test_split(HIDES, [0, 1], 0.5), lambda: tg.data.train_test_split(TWO, HIDES, 0.5),
+        lambda: tg.data.standardize(HIDES), lambda: tg.dead_units(tg.nn.ReLU(), HIDES),
+        lambda: tg.nn.utils.vector_to_parameters(HIDES, [tg.nn.Parameter([1.0, 2.0])]),
+        lambda: tg.nn.Linear(2, 1).load_state_dict({"weight": HIDES.reshape(1, 2), "bias": [0.0]}),
+        lambda: tg.fit(tg.nn.Linear(1, 1), HIDES.reshape(2, 1), TWO), lambda: tg.fit(tg.nn.Linear(1, 1), TWO, HIDES),
+        lambda: tg.nn.Linear(2, 1)(HIDES),
+    ],
+)  # fmt: skip
+def test_what_hides_something_comes_in_nowhere(use):
+    with pytest.raises(TypeError, match=r"mask that hides 1 of its 2 elements.*filled"):
+        use()
+
+
+def test_rows_of_text_are_split_and_served_as_they_are():
+    words = pd.Series(["no", "yes", "no", "yes"], index=[3, 1, 2, 0])
+    assert [y.tolist() for _, y in tg.data.batches([1, 2, 3, 4], words, 2, shuffle=False)] == [["no", "yes"]] * 2
+    *_, y_train, y_test = tg.data.train_test_split([1, 2, 3, 4], words, 0.5, seed=0)
+    assert sorted([*y_train, *y_test]) == ["no", "no", "yes", "yes"]
+
+
 def test_what_holds_no_numbers_or_is_sparse_is_refused_with_what_to_do():
     x = Tensor([[1.0, 2.0]], requires_grad=True)
     table = pd.DataFrame({"a": [1.0], "name": ["rose"]})

@@ -14,7 +14,7 @@ import numpy as np
 from . import nn
 from .graph import topological_order
 from .mode import enable_grad
-from .tensor import Tensor
+from .tensor import Tensor, as_array
 from .train import aligned, evaluating, slices
 from .words import plural
 
@@ -74,7 +74,7 @@ def dead_units(model: nn.Module, X, *, batch_size: int = 256) -> DeadUnits:
                  layer  units  dead   zeros  which are dead
     relu of 0.weight      3     2  66.7 %            1, 2
     """
-    X = np.asarray(X.detach() if isinstance(X, Tensor) else X)
+    X = as_array(X.detach() if isinstance(X, Tensor) else X, "dead_units: X")
     if not X.ndim or not len(X):
         raise ValueError(f"dead_units: X must have rows, got shape {X.shape}")
     first = next(iter(model.parameters()), None)

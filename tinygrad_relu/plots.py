@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .files import replacing
+from .tensor import as_array
 
 __all__ = ["curves", "decision_boundary"]
 
@@ -87,7 +88,7 @@ def decision_boundary(
     A point of another class than the ground it stands on is a mistake. Returns matplotlib's Figure, saved to ``path``.
     Raises ImportError if matplotlib is not installed, ValueError if ``X`` has not two columns.
     """
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = as_array(X, "decision_boundary: X"), as_array(y, "decision_boundary: y")
     if X.ndim != 2 or X.shape[1] != 2:
         raise ValueError(f"decision_boundary: only points in the plane can be drawn, X has shape {X.shape}")
     names = classes or [str(i) for i in range(int(y.max()) + 1)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..random import generator
+from ..tensor import Tensor, as_array
 from ..words import plural
 
 __all__ = ["batches", "standardize", "train_test_split"]
@@ -94,8 +95,8 @@ def standardize(X) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     >>> X.tolist(), mean.tolist(), scale.tolist()
     ([[-1.0, 0.0], [1.0, 0.0]], [2.0, 5.0], [1.0, 1.0])
     """
-    X = np.asarray(X)
-    if not len(X):
+    X = as_array(X, "standardize: X")
+    if not X.ndim or not len(X):
         raise ValueError("standardize: there are no rows")
     dtype = X.dtype if X.dtype.kind == "f" else np.dtype(np.float32)
     wide = X.astype(np.float64)
@@ -111,8 +112,15 @@ def standardize(X) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return standardized, np.ldexp(mean, unit).astype(dtype), np.ldexp(scale, unit).astype(dtype)
 
 
+def as_plain(x, called: str) -> np.ndarray:
+    """A plain array of what came in, of text too; TypeError if a mask hides some of it, or it is sparse."""
+    if np.ma.isMaskedArray(x) or hasattr(x, "toarray"):
+        return as_array(x, called)
+    return np.asarray(x.detach() if isinstance(x, Tensor) else x)
+
+
 def _same_length(caller: str, X, y) -> tuple[np.ndarray, np.ndarray]:
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = as_plain(X, f"{caller}: X"), as_plain(y, f"{caller}: y")
     if not X.ndim or not y.ndim or len(X) != len(y):
         raise ValueError(f"{caller}: X and y need the same number of rows, got shapes {X.shape} and {y.shape}")
     return X, y

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..mode import changes, mode
 from ..place import users_place
-from ..tensor import Handle, Tensor
+from ..tensor import Handle, Tensor, as_array
 from .checks import check_name, check_state, refuse_overrides, what_does_not_fit
 from .hidden import hidden, told
 from .making import checked_init
@@ -251,7 +251,7 @@ class Module:
         """
         check_state(state)
         places = self._places()
-        given = {name: np.array(_array(value)) for name, value in state.items()}  # own ones may be among them
+        given = {name: np.array(_plain(value, name)) for name, value in state.items()}  # own ones may be among them
         missing = [name for name in places if name not in given]
         unexpected = [name for name in given if name not in places]
         wrong = []
@@ -385,6 +385,11 @@ def _joined(prefix: str, name: str) -> str:
 
 def _array(value: Any) -> Any:
     return value._array if isinstance(value, Tensor) else value
+
+
+def _plain(value: Any, name: str) -> Any:
+    """What is stored under this name; TypeError if a mask would be lost."""
+    return as_array(value, f"load_state_dict: {name}") if np.ma.isMaskedArray(value) else _array(value)
 
 
 def _give_names(name: str, value: Parameter | Module) -> None:

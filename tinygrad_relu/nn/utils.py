@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..mode import mode
-from ..tensor import Tensor
+from ..tensor import Tensor, as_array
 from ..words import plural
 
 __all__ = [
@@ -86,9 +86,9 @@ def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
     >>> w
     Parameter([3., 4.], requires_grad=True)
     """
-    params, vector = _listed("vector_to_parameters", parameters), np.asarray(vector)
+    params, vector = _listed("vector_to_parameters", parameters), as_array(vector, "vector_to_parameters")
     size = sum(p.size for p in params)
-    if vector.shape != (size,) or vector.dtype.kind not in "fiub":
+    if vector.shape != (size,):
         raise ValueError(
             f"vector_to_parameters: expected a vector of {plural(size, 'value')}, got shape {vector.shape} "
             f"{vector.dtype}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..mode import mode
-from ..tensor import Tensor
+from ..tensor import Tensor, as_array
 from .flat import Flat, flattened
 
 __all__ = ["Optimizer"]
@@ -279,7 +279,11 @@ def _checked_number(owner: str, key: str, value: Any) -> float:
 
 def _checked_memory(owner: str, state: Mapping[str, Any], p: Tensor) -> dict[str, Any]:
     """What is remembered about one parameter, as arrays; the number of steps is 1 if PyTorch did not count them."""
-    arrays = {name: np.asarray(value) for name, value in state.items() if value is not None and name != "step"}
+    arrays = {
+        name: as_array(value, f"{owner}.load_state_dict: {name}")
+        for name, value in state.items()
+        if value is not None and name != "step"
+    }
     for name, array in arrays.items():
         if array.shape != p.shape:
             raise ValueError(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import nn
+from ..data.batches import as_plain
 from ..nn.hidden import hidden, told
-from ..tensor import Tensor, as_array
+from ..tensor import Tensor
 from ..words import plural
 
 __all__ = ["as_input", "as_rows", "check_complete", "check_model", "check_output", "has"]
@@ -94,14 +95,10 @@ def has(model: nn.Module, kind: type[nn.Module]) -> bool:
 
 
 def _as_array(x: Any, called: str) -> np.ndarray:
-    if isinstance(x, Tensor):
-        return np.asarray(x._array)
-    if np.ma.isMaskedArray(x) or hasattr(x, "toarray"):  # refused if a mask hides something, or if it is sparse
-        return as_array(x, called)
     if x is None or isinstance(x, nn.Module):
         raise TypeError(f"{called} must be an array with one row for each example, got {_described(x)}")
     try:
-        return np.asarray(x)
+        return as_plain(x, called)
     except ValueError as error:
         raise ValueError(f"{called} cannot be made an array: {error}") from error
 
