@@ -161,7 +161,7 @@ class Returning(nn.Module):
         (TypeError, r"StepLR\(optimizer, step_size, gamma=0.1\) takes more. Give a function such as lambda",
          {"scheduler": L.StepLR}),
         (TypeError, "CosineAnnealingLR.*takes more", {"scheduler": L.CosineAnnealingLR}),
-        (TypeError, "expected a scheduler .*such as optim.lr_scheduler.CosineAnnealingLR, got str 'cosine'",
+        (TypeError, "expected a scheduler .*got str 'cosine'; the nearest are CosineAnnealingLR",
          {"scheduler": "cosine"}),
         (TypeError, "expected a scheduler .*got float 0.1", {"scheduler": 0.1}),
         (TypeError, "expected a scheduler .*got list", {"scheduler": []}),

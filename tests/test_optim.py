@@ -440,3 +440,78 @@ def test_the_gradient_of_a_gradient_may_be_stepped_with():
     np.testing.assert_allclose(w.data, [1.6], rtol=1e-6)
     with tg.no_grad():
         assert w.grad.tolist() == [4.0]
+
+
+# ---------------------------------------------------------------------- groups that are changed by hand
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_a_parameter_put_into_a_group_by_hand_is_trained_from_then_on(name, compiled):
+    """As in PyTorch, where step() goes through the lists as they are."""
+    torch = pytest.importorskip("torch")
+    options = {"lr": 0.1, **({"momentum": 0.9} if name == "SGD" else {})}
+    numbers = [[1.0, 2.0], [3.0], [[4.0]]]
+    weights = [1.5, -0.5, 2.0]
+
+    def trained(make, optimizer, compile):
+        params = [make(x) for x in numbers]
+        optimizer = optimizer(params[:1], **options)
+
+        def step():
+            optimizer.zero_grad()
+            sum((p * p * w).sum() for p, w in zip(params, weights)).backward()
+            optimizer.step()
+
+        step = compile(step)
+        for turn in range(9):
+            if turn == 3:
+                optimizer.param_groups[0]["params"].append(params[1])
+            if turn == 5:
+                optimizer.param_groups[0]["params"].insert(0, params[2])
+            if turn == 7:
+                del optimizer.param_groups[0]["params"][1]
+            step()
+        return [p.tolist() for p in params]
+
+    there = trained(lambda x: torch.tensor(x, requires_grad=True), getattr(torch.optim, name), lambda f: f)
+    here = trained(nn.Parameter, getattr(optim, name), tg.compile if compiled else lambda f: f)
+    for a, b in zip(here, there):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_what_cannot_be_followed_in_groups_changed_by_hand_is_refused():
+    a, b = nn.Parameter([1.0], name="a"), nn.Parameter([2.0], name="b")
+    optimizer = optim.SGD([a], lr=0.1)
+    optimizer.param_groups[0]["params"].append(a)
+    with pytest.raises(ValueError, match="'a' was given twice"):
+        optimizer.step()
+    optimizer.param_groups[0]["params"][1] = b * 2
+    with pytest.raises(TypeError, match="must be a leaf"):
+        optimizer.step()
+    optimizer.param_groups[0]["params"].pop()
+    optimizer.param_groups.append({"params": [b], "lr": 0.1})
+    with pytest.raises(ValueError, match="2 groups instead of 1; add one with add_param_group"):
+        optimizer.step()
+
+
+def test_two_optimizers_of_one_parameter_step_it_in_turn_and_are_told_why_they_do_not_compile():
+    def trained(compile):
+        w = nn.Parameter([1.0])
+        first, second = optim.SGD([w], lr=0.1), optim.SGD([w], lr=0.2)
+
+        def step():
+            w.grad = None
+            (w * w).backward()
+            first.step()
+            second.step()
+
+        step = compile(step)
+        for _ in range(3):
+            step()
+        return w.tolist()
+
+    (w,) = trained(lambda f: f)
+    assert w == pytest.approx(0.4**3)  # two steps from one gradient: 1 - 0.2 - 0.4 of it
+    with pytest.raises(tg.CannotCompile, match="two optimizers step the same one"):
+        trained(tg.compile)

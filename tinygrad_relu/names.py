@@ -10,8 +10,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """'; the nearest are a, b' or nothing, for the end of an error."""
     if name in _PYTORCH:
         return f"; here it is {_PYTORCH[name]}"
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    near = _near(name, known)
     return f"; the nearest are {', '.join(near)}" if near else ""
+
+
+def one_of(name: str, known: Iterable[str]) -> str:
+    """'the nearest are a, b' or, where nothing is near, 'there are' with all of them."""
+    near = _near(name, known := list(known))
+    return f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(known)}"
+
+
+def _near(name: str, known: Iterable[str]) -> list[str]:
+    plain = {each.lower(): each for each in known}
+    return [plain[each] for each in difflib.get_close_matches(name.lower(), plain, n=3, cutoff=0.5)]
 
 
 # PyTorch's words for arrays, where NumPy has another.

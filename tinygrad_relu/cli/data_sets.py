@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import data
+from ..names import one_of
 
 __all__ = ["TOYS", "DataSet", "load_data"]
 
@@ -40,9 +40,7 @@ def load_data(options: argparse.Namespace) -> DataSet:
         X, y = TOYS[name](options.samples or 1000, seed=options.seed, **noise)
         return DataSet(name, X, y, [str(i) for i in range(int(y.max()) + 1)])
     if not name.lower().endswith(".csv") and not os.path.exists(name):
-        near = difflib.get_close_matches(name, ["digits", *TOYS], n=3)
-        known = f"the nearest are {', '.join(near)}" if near else f"there are digits, {', '.join(TOYS)}"
-        raise ValueError(f"unknown data set {name!r}; {known}; or name a CSV file")
+        raise ValueError(f"unknown data set {name!r}; {one_of(name, ['digits', *TOYS])}; or name a CSV file")
     table = data.read_csv(name, options.target)
     assert table.y is not None
     return DataSet(name, table.X, table.y, table.classes, table.features, measured=True)

@@ -109,7 +109,10 @@ def record(
     Raises CannotCompile if they never do, or if something in it cannot be repeated; the state is then as before.
     """
     before: Recording | None = None
-    difference = "nothing was recorded"
+    difference = (
+        "the parameters move in memory in each call, as where two optimizers step the same one; give each parameter "
+        "to one optimizer, or leave the call uncompiled."
+    )
     known = dict(watch.tensors)
     modes = watch.modes()
     laid: list[Flat] | None = None if together else []

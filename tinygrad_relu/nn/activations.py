@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from .. import ops
 from ..mode import no_grad
+from ..names import one_of
 from ..tensor import Tensor
 from .making import checked_init
 from .module import Module
@@ -402,9 +402,7 @@ def _by_name(name: str) -> type[Module]:
     for each, activation in _BY_NAME.items():
         if plain == each.replace("_", ""):
             return activation
-    near = difflib.get_close_matches(name.lower(), _BY_NAME, n=3, cutoff=0.5)
-    known = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(activation_names())}"
-    raise ValueError(f"unknown activation {name!r}; {known}")
+    raise ValueError(f"unknown activation {name!r}; {one_of(name, activation_names())}")
 
 
 def gain_of(activation: Module) -> float:

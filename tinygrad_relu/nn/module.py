@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..mode import changes, mode
+from ..names import nearest
 from ..place import users_place
 from ..tensor import Handle, Tensor, as_array
 from .checks import check_name, check_state, refuse_overrides, what_does_not_fit
@@ -134,8 +134,7 @@ class Module:
         self._persistent.pop(name, None)
 
     def __getattr__(self, name: str) -> Any:  # only for what is not there
-        near = difflib.get_close_matches(name, dir(self), n=3)
-        hint = f"; the nearest are {', '.join(near)}" if near else ""
+        hint = nearest(name, dir(self))
         if "_persistent" not in self.__dict__ and not name.startswith("__"):
             hint += "; super().__init__() has not been called"
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}")

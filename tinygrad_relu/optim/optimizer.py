@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..mode import mode
+from ..names import one_of
 from ..tensor import Tensor, as_array
+from ..words import plural
 from .flat import Flat, flattened
 
 __all__ = ["Optimizer"]
@@ -81,12 +82,9 @@ class Optimizer:
                 f"{name}: a parameter group is a dict with 'params', got {type(group).__name__} {group!r:.60}"
             )
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-        seen = {id(p) for p in self._parameters()}
         for p in params:
             _check_parameter(name, p)
-            if id(p) in seen:
-                raise ValueError(f"{name}: the parameter{_called(p)} was given twice, and would make each step twice")
-            seen.add(id(p))
+        _refuse_twice(name, (*self._parameters(), *params))
         options = dict(self.defaults)
         for key, value in group.items():
             if key != "params":
@@ -111,6 +109,7 @@ class Optimizer:
         Warns if no gradient is newer than the last step, or if there is none at all: then a ``backward()`` has been
         forgotten, as a rule. Where all parameters are frozen (``requires_grad=False``) there is nothing to warn of.
         """
+        self.follow_groups()
         if mode.now.recorder is not None:
             mode.now.recorder.step(self)
             found = new = any(p._grad is not None for p in self._parameters())
@@ -145,17 +144,33 @@ class Optimizer:
             flat.note_change()
         return bool(ready), any(flat.new for flat, _ in ready)
 
+    def follow_groups(self) -> None:
+        """Lay the parameters anew where some were put into a group's list, or taken out of it, by hand."""
+        name = type(self).__name__
+        if len(self.param_groups) != len(self._flats):
+            raise ValueError(
+                f"{name}: param_groups has {plural(len(self.param_groups), 'group')} instead of {len(self._flats)}; "
+                "add one with add_param_group(), or make a new optimizer"
+            )
+        for i, group in enumerate(self.param_groups):
+            params, known = group["params"], [p for flat in self._flats[i] for p in flat.params]
+            if len(params) == len(known) and (known == [] or {*map(id, params)} == {*map(id, known)}):
+                continue
+            for p in params:
+                _check_parameter(name, p)
+            _refuse_twice(name, self._parameters())
+            recalled = {id(p): what for flat in self._flats[i] for p, what in zip(flat.params, flat.recall())}
+            self._flats[i] = flattened(params, [recalled.get(id(p), {}) for p in params])
+
     def _parameters(self) -> Iterator[Tensor]:
         return (p for group in self.param_groups for p in group["params"])
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters: each ``grad`` is None again."""
-        for flats in self._flats:
-            for flat in flats:
-                if mode.now.recorder is not None:
-                    mode.now.recorder.forget(flat.params)
-                for p in flat.params:
-                    p._grad = None
+        if mode.now.recorder is not None:
+            mode.now.recorder.forget(list(self._parameters()))
+        for p in self._parameters():
+            p._grad = None
 
     # ------------------------------------------------------------------ state
 
@@ -171,6 +186,7 @@ class Optimizer:
         """
         if mode.now.recorder is not None:
             raise mode.now.recorder.refusal("the optimizer's state is copied", "call state_dict() outside")
+        self.follow_groups()
         state: dict[int, Any] = {}
         groups = []
         for group, flats in zip(self.param_groups, self._flats):
@@ -186,6 +202,7 @@ class Optimizer:
         Raises ValueError if the groups have other numbers of parameters or the arrays other shapes; nothing has
         changed then. Options that this optimizer does not have are left out.
         """
+        self.follow_groups()
         name = type(self).__name__
         groups = state["param_groups"]
         here = [len(group["params"]) for group in self.param_groups]
@@ -250,13 +267,19 @@ def _check_parameter(owner: str, p: Any) -> None:
         )
 
 
+def _refuse_twice(owner: str, params: Iterable[Tensor]) -> None:
+    seen: set[int] = set()
+    for p in params:
+        if id(p) in seen:
+            raise ValueError(f"{owner}: the parameter{_called(p)} was given twice, and would make each step twice")
+        seen.add(id(p))
+
+
 def _checked_option(owner: str, key: str, value: Any, defaults: Mapping[str, Any]) -> Any:
     if key == "initial_lr":  # which schedules keep among a group's options, as in PyTorch
         return _checked_number(owner, key, value)
     if key not in defaults:
-        near = difflib.get_close_matches(key, defaults, n=3)
-        hint = f"; the nearest are {', '.join(near)}" if near else f"; there are {', '.join(defaults)}"
-        raise ValueError(f"{owner}: unknown option {key!r}{hint}")
+        raise ValueError(f"{owner}: unknown option {key!r}; {one_of(key, defaults)}")
     if key == "betas":
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise TypeError(f"{owner}: betas are two numbers, got {value!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from numbers import Real
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import nn, ops, optim
+from ..names import one_of
 from ..nn.making import spelled
 from ..words import plural
 
@@ -72,9 +72,7 @@ def _loss_called(name: str) -> Callable[..., Any]:
     known = {plain: getattr(ops, each) for each in ops.losses.__all__ for plain in (_plain(each),)}
     known |= {_plain(each): getattr(nn, each)() for each in nn.losses.__all__ if _plain(each) not in known}
     if _plain(name) not in known:
-        near = difflib.get_close_matches(name.lower(), ops.losses.__all__, n=3, cutoff=0.5)
-        text = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(ops.losses.__all__)}"
-        raise ValueError(f"fit: unknown loss {name!r}; {text}")
+        raise ValueError(f"fit: unknown loss {name!r}; {one_of(name, ops.losses.__all__)}")
     return known[_plain(name)]
 
 
@@ -114,9 +112,7 @@ def optimizer_class(name: str) -> Any:
     """The class by its name in lower case; ValueError with the nearest names if there is none."""
     known = {each.__name__.lower(): each for each in vars(optim).values() if _is_optimizer(each)}
     if name.lower() not in known:
-        near = difflib.get_close_matches(name.lower(), known, n=3)
-        text = f"the nearest are {', '.join(near)}" if near else f"there are {', '.join(sorted(known))}"
-        raise ValueError(f"unknown optimizer {name!r}; {text}")
+        raise ValueError(f"unknown optimizer {name!r}; {one_of(name, sorted(known))}")
     return known[name.lower()]
 
 
@@ -135,11 +131,9 @@ def scheduler_of(scheduler: Any, optimizer: Any, epochs: int) -> Callable[[float
         scheduler = _made(scheduler, optimizer)
     step = getattr(scheduler, "step", None)
     if not callable(step):
-        near = difflib.get_close_matches(str(scheduler), optim.lr_scheduler.__all__, n=1, cutoff=0.3)
         raise TypeError(
             "fit: expected a scheduler from optim.lr_scheduler, its class, or a function that makes one from the "
-            f"optimizer, such as optim.lr_scheduler.{near[0] if near else 'ReduceLROnPlateau'}, "
-            f"got {_described(scheduler)}"
+            f"optimizer, got {_described(scheduler)}; {one_of(str(scheduler), optim.lr_scheduler.__all__)}"
         )
     if getattr(scheduler, "optimizer", optimizer) is not optimizer:
         raise ValueError("fit: the scheduler is one of another optimizer, and would change nothing here")
