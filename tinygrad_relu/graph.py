@@ -14,7 +14,6 @@ import copy
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from . import guard
 from .mode import mode, switched
@@ -32,16 +31,17 @@ def topological_order(roots) -> list[Any]:
     ['add', 'add', 'a']
     """
     waiting_for = dict.fromkeys(roots, 0)  # node -> how many of its consumers have not been placed yet
-    found = list(waiting_for)
+    found, parents = list(waiting_for), {}
     for node in found:
-        for parent in _parents(node):
+        parents[node] = _parents(node)
+        for parent in parents[node]:
             if parent not in waiting_for:
                 waiting_for[parent] = 0
                 found.append(parent)
             waiting_for[parent] += 1
     order = [root for root in dict.fromkeys(roots) if not waiting_for[root]]
     for node in order:
-        for parent in _parents(node):
+        for parent in parents[node]:
             waiting_for[parent] -= 1
             if not waiting_for[parent]:
                 order.append(parent)
@@ -114,7 +114,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
             data = parent._array
             if getattr(contribution, "shape", None) != data.shape or contribution.dtype is not data.dtype:
                 contribution = unbroadcast(contribution, parent, op)
-            elif type(contribution) is ndarray and not contribution.ndim:
+            elif type(contribution) is np.ndarray and not contribution.ndim:
                 contribution = contribution[()]  # NumPy computes with its scalars ten times faster
             before = arrived.get(parent)
             arrived[parent] = contribution if before is None else before + contribution
@@ -139,7 +139,7 @@ def _refuse_result(op, contributions) -> None:
 
 def read_only(x):
     """A view of an array that NumPy refuses to write into; anything else as it is."""
-    if type(x) is ndarray:
+    if type(x) is np.ndarray:
         x = x.view()
         x.flags.writeable = False
     return x

@@ -114,7 +114,7 @@ class Walk:
             for group in value.param_groups:
                 self.groups.setdefault(id(group), (group, dict(group)))
             if not is_ours(type(value)):
-                for key in sorted(self._wanted & vars(value).keys() - {"param_groups", "_flats", "defaults"}):
+                for key in sorted(self._wanted & vars(value).keys() - {"param_groups", "_flats", "_known", "defaults"}):
                     self._add(f"{type(value).__name__}.{key}", vars(value), key, 1)
                 self._look_into_class(type(value).__name__, type(value), 1)
         elif isinstance(value, GENERATORS):

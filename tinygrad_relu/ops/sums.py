@@ -18,6 +18,8 @@ def reduced_axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:
     """How many elements become one."""
+    if type(axis) is int and -len(shape) <= axis < len(shape):
+        return shape[axis]
     return math.prod(shape[i] for i in reduced_axes(shape, axis))
 
 
@@ -29,10 +31,10 @@ def finer(x, axis: Axis = None):
 
     NumPy adds row after row: in float32 a million of them lose 1 %, and a sum in float16 ends at 65504.
     """
-    dtype = getattr(x, "dtype", None)
-    if dtype == np.float16:
+    kind = x.dtype.char if hasattr(x, "dtype") else ""
+    if kind == "e":
         return np.float32
-    return np.float64 if dtype == np.float32 and x.ndim > 1 and count(x.shape, axis) > _MANY else None
+    return np.float64 if kind == "f" and x.size > _MANY and x.ndim > 1 and count(x.shape, axis) > _MANY else None
 
 
 def rounded(result, like):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
@@ -63,6 +64,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self._flats: list[list[Flat]] = []  # for each group
+        self._known: list[list[Tensor]] = []  # what is laid there
         for group in params if isinstance(params[0], Mapping) else [{"params": params}]:
             self.add_param_group(group)
 
@@ -92,6 +94,7 @@ class Optimizer:
         options = {key: _checked_option(name, key, value, self.defaults) for key, value in options.items()}
         self.check(options)
         self.param_groups.append({"params": params, **options})
+        self._known.append(list(params))
         self._flats.append(flattened(params, [{}] * len(params)))
 
     def check(self, options: dict[str, Any]) -> None:
@@ -153,13 +156,14 @@ class Optimizer:
                 "add one with add_param_group(), or make a new optimizer"
             )
         for i, group in enumerate(self.param_groups):
-            params, known = group["params"], [p for flat in self._flats[i] for p in flat.params]
-            if len(params) == len(known) and (known == [] or {*map(id, params)} == {*map(id, known)}):
+            params, known = group["params"], self._known[i]
+            if len(params) == len(known) and not any(map(operator.is_not, params, known)):
                 continue
             for p in params:
                 _check_parameter(name, p)
             _refuse_twice(name, self._parameters())
             recalled = {id(p): what for flat in self._flats[i] for p, what in zip(flat.params, flat.recall())}
+            self._known[i] = list(params)
             self._flats[i] = flattened(params, [recalled.get(id(p), {}) for p in params])
 
     def _parameters(self) -> Iterator[Tensor]:
