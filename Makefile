@@ -1,7 +1,7 @@
 # Two commands are all a reader needs: `make demo` and `make test`. Each makes .venv by itself.
 #
 #   make demo        train on the digits and leave pictures and tables in runs/digits
-#   make test        all tests that need no other framework
+#   make test        all tests that need no other framework; PYTEST=... is handed to pytest
 #   make lint        style and types          make bench    one training step, timed beside others
 #   make test-torch  the same with PyTorch    make size     lines and tokens of each room
 #   make browser     what the tests of the pages need: Chromium, and a driver for it
@@ -48,7 +48,7 @@ test: .venv/with-demo .venv/with-test
 		echo "PyTorch is not here, so the comparisons with it are skipped; 'make test-torch' installs it and runs them."
 	@$(PY) -c "import playwright" 2>/dev/null && $(CHROMIUM) >/dev/null || \
 		echo "There is no browser to drive, so the tests of the pages are skipped; 'make browser' installs one."
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 $(PYTEST)
 
 CHROMIUM := command -v chromium || command -v chromium-browser || command -v google-chrome
 
