@@ -139,6 +139,7 @@ def test_sums_of_a_million_float32_are_right_to_rounding():
         (x.sum(), exact.sum()), (x[:, :2].sum(), exact[:, :2].sum()), (x.var(axis=0), exact.var(0)),
         (x.std(axis=0), exact.std(0)), (x.norm(axis=0), np.linalg.norm(exact, axis=0)),
         (x.logsumexp(axis=0), np.log(np.exp(exact).sum(0))), (x.cumsum(axis=0)[-1], exact.sum(0)),
+        (tg.einsum("ij->j", x), exact.sum(0)), (tg.einsum("ij->", x), exact.sum()),
         (tg.softmax(x, axis=0).sum(axis=0), np.ones(10)), (tg.mse_loss(x, np.zeros((N, 10))), (exact**2).mean()),
     ]:  # fmt: skip
         assert ours.dtype == np.float32

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..op import Op, function, register
 from . import reductions
-from .sums import finer
+from .sums import finer, rounded
 
 __all__ = ["dot", "einsum", "linear", "matmul", "outer"]
 
@@ -280,8 +280,12 @@ einsum = function(Einsum)
 
 def _sum_over(groups, result: str, operands):
     # With a plan NumPy calls BLAS, which pays from a few thousand products on; for small operands planning costs more.
-    large = len(operands) > 2 or sum(np.size(x) for x in operands) > 2000
-    return np.einsum(f"{','.join(groups)}->{result}", *operands, optimize=len(operands) > 1 and large)
+    text = f"{','.join(groups)}->{result}"
+    if len(operands) > 1:
+        large = len(operands) > 2 or sum(np.size(x) for x in operands) > 2000
+        return np.einsum(text, *operands, optimize=large)
+    summed = tuple(i for i, letter in enumerate(groups[0]) if letter not in result)
+    return rounded(np.einsum(text, *operands, dtype=finer(operands[0], summed)), operands[0])
 
 
 def _letters_besides(used) -> str:
