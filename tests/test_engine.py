@@ -194,7 +194,7 @@ def test_two_losses_over_one_trunk_name_the_freed_op():
 
 
 def test_backward_errors_say_what_to_do():
-    with pytest.raises(RuntimeError, match=r"scalar.*sum"):
+    with pytest.raises(RuntimeError, match=r"scalar; .sum\(\) \(2,\) first"):
         (leaf([1.0, 2.0]) * 2).backward()
     with pytest.raises(RuntimeError, match="requires_grad=True"):
         Tensor(1.0).backward()
@@ -342,9 +342,9 @@ def test_anomaly_in_the_backward_pass():
 def test_integers_compute_but_require_no_gradient():
     t = Tensor(np.array([1, 2, 3]))
     assert t.dtype.kind == "i" and (t * 2).tolist() == [2, 4, 6]
-    with pytest.raises(TypeError, match="floating-point"):
+    with pytest.raises(TypeError, match="only floats have gradients, not int64"):
         Tensor(np.array([1, 2]), requires_grad=True)
-    with pytest.raises(TypeError, match="floating-point"):
+    with pytest.raises(TypeError, match="only floats have gradients, not "):
         t.requires_grad_()
 
 
@@ -563,3 +563,15 @@ def test_reading_an_array_changes_nothing_and_is_no_reason_to_refuse():
         t.data.sum()
     y.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), np.exp([1.0, 2.0]), rtol=1e-6)
+
+
+def test_the_gradient_of_a_result_is_told_to_be_nowhere():
+    """``w = w - 0.1 * w.grad`` makes w a result, of which no gradient is kept: in the second round it would be None."""
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    (w * w).sum().backward()
+    w = w - 0.1 * w.grad
+    (w * w).sum().backward()
+    with pytest.warns(UserWarning, match=r"none is kept of a result, here of 'subtract'.*retain_grad.*w -= x"):
+        assert w.grad is None
+    w.retain_grad()
+    assert w.grad is None  # asked for, and not there yet

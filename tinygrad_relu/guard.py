@@ -70,9 +70,7 @@ def refuse_changes(op: Any) -> None:
     """Raise RuntimeError if an array that the op has used or made is not what it was."""
     noted = latest[0] > op.time
     for i, array in enumerate((*op.inputs, op.output)):
-        if _differs(array, op.seen.get(i)) or (
-            noted and isinstance(array, np.ndarray) and changed_since(array, op.time)
-        ):
+        if _differs(array, op.seen.get(i)) or (noted and type(array) is np.ndarray and changed_since(array, op.time)):
             name = getattr((*op.arguments, None)[i], "name", None)
             what = "the result" if i == len(op.inputs) else f"input {i}" + f" ({name})" * bool(name)
             why = "after the forward pass had used it, so its gradient would be wrong"

@@ -63,8 +63,8 @@ class Value:
     @property
     def held(self) -> np.ndarray | None:
         """What stands in ``grad``, from whatever backward pass; None if nothing does."""
-        grad = self.tensor.grad if self.tensor is not None else None
-        return None if grad is None else np.asarray(grad._array)
+        grad = self.tensor._grad if self.tensor is not None else None
+        return None if grad is None else np.asarray(getattr(grad, "_array", grad))
 
     @property
     def arrived(self) -> np.ndarray | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,8 +194,7 @@ class Tensor(Methods):
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         if value and self._array.dtype.kind != "f":
-            hint = f"this one is {self.dtype}; convert with dtype=np.float32 or .astype(np.float32)"
-            raise TypeError(f"requires_grad: only floating-point tensors can require a gradient, {hint}")
+            raise TypeError(f"requires_grad: only floats have gradients, not {self.dtype}; use .astype(np.float32)")
         if not value and self.op is not None:
             raise RuntimeError(f"requires_grad: only a leaf is switched off; use .detach() of a '{self.op.name}'")
         changes[0] += 1
@@ -213,6 +213,8 @@ class Tensor(Methods):
     def grad(self) -> Tensor | None:
         """The gradient that ``backward`` has added up here, of the same shape and dtype; None before the first.
 
+        A result of ops keeps none, and says so in a warning, unless ``retain_grad()`` was called in time.
+
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).sum().backward()
         >>> x.grad
@@ -220,6 +222,9 @@ class Tensor(Methods):
         """
         if self._grad is not None and not isinstance(self._grad, Tensor):
             self._grad = Tensor._from_array(self._grad)
+        if self._grad is None and self.op is not None and not self._retains_grad:
+            hint = "read the leaves', or call retain_grad() before backward(); w = w - x makes a result, w -= x not"
+            warnings.warn(f"grad: none is kept of a result, here of '{self.op.name}'; {hint}", stacklevel=2)
         return self._grad
 
     @grad.setter
@@ -227,8 +232,7 @@ class Tensor(Methods):
         if value is not None and not (value is self._grad or isinstance(value, Tensor)):
             value = Tensor._from_array(np.array(as_array(value, "grad"), dtype=self.dtype))
         if value is not None and (value.shape != self.shape or value.dtype != self.dtype):
-            given, own = f"{value.shape} {value.dtype}", f"{self.shape} {self.dtype}"
-            raise ValueError(f"grad: a gradient has the shape and dtype of its tensor, {own}; got {given}")
+            raise ValueError(f"grad: expected shape {self.shape} {self.dtype}, got {value.shape} {value.dtype}")
         self._grad = value
 
     @property
@@ -319,8 +323,7 @@ class Tensor(Methods):
     def _starting_gradient(self, gradient, create_graph: bool, caller: str):
         if gradient is None:
             if self.size != 1:
-                hint = f"not for {self.shape}; reduce it first (.sum() or .mean()), or give gradient="
-                raise RuntimeError(f"{caller}: a gradient can be left out only for a scalar, {hint}")
+                raise RuntimeError(f"{caller}: a gradient can be left out only for a scalar; .sum() {self.shape} first")
             if not create_graph and not self.ndim:
                 return self.dtype.type(1)
             gradient = np.ones_like(self._array)
@@ -512,8 +515,7 @@ def as_array(x, owner: str) -> Any:
             raise TypeError(f"{owner}: got a sparse {type(x).__name__}; call .toarray() for a plain array")
         x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        hint = "of a table, take the columns that hold numbers"
-        raise TypeError(f"{owner}: expected real numbers, got an array of dtype {x.dtype}; {hint}")
+        raise TypeError(f"{owner}: expected real numbers, got {x.dtype}; of a table, take columns that hold numbers")
     return x
 
 
