@@ -14,9 +14,10 @@ import numpy as np
 from . import nn
 from .graph import topological_order
 from .mode import enable_grad
+from .nn.module import evaluating
 from .tensor import Tensor, as_array
-from .train import aligned, evaluating, slices
-from .words import plural
+from .train import slices
+from .words import aligned, plural
 
 __all__ = ["DeadUnits", "UnitActivity", "dead_units", "silent_on", "silent_units", "tells_of_silent_units"]
 

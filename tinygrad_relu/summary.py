@@ -13,8 +13,7 @@ from .draw import traced
 from .nn.module import Module
 from .nn.parameter import Parameter
 from .tensor import Tensor
-from .train import aligned
-from .words import norm, number, percent, plural
+from .words import aligned, norm, number, percent, plural
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]
 

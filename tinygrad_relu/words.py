@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "described", "in_full", "norm", "number", "option", "percent", "plural", "written"]
+__all__ = ["aligned", "brief", "described", "in_full", "norm", "number", "option", "percent", "plural", "written"]
 
 _ON_ONE_LINE = 4
 SHOWN = 8  # elements, up to which all numbers are shown
@@ -95,3 +95,9 @@ def written(value: Any, most: int) -> str:
     short = reprlib.Repr()
     short.maxstring = short.maxother = short.maxlong = max(most, 8)
     return short.repr(value)
+
+
+def aligned(lines: list[list[str]]) -> str:
+    """Lines of cells as text, each column as wide as its widest cell and set to the right."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)

@@ -23,7 +23,8 @@ from ..draw import draw
 from ..explain import explain as explained
 from ..explain.program import run_program
 from ..files import replacing
-from ..train import History, evaluating
+from ..nn.module import evaluating
+from ..train import History
 from ..train import predict as outputs_of
 from ..words import plural
 from . import network

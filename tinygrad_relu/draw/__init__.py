@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..mode import enable_grad
-from ..nn.module import Module
+from ..nn.module import Module, evaluating
 from ..reading import Reading, read
 from ..tensor import Tensor
-from ..train import evaluating
 from .build import picture
 from .drawing import Drawing
 

@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..train import aligned
-from ..words import plural
+from ..words import aligned, plural
 from . import figures
 
 __all__ = ["Claim", "Findings", "Spread", "Table", "named_seeds", "wilson_interval"]

@@ -6,8 +6,8 @@ and writes a ``history``; ``progress`` shows it meanwhile.
 """
 
 from .choices import optimizer_class
-from .history import History, aligned
+from .history import History
 from .loop import fit, predict
-from .steps import evaluating, slices, training_step
+from .steps import slices, training_step
 
-__all__ = ["History", "aligned", "evaluating", "fit", "optimizer_class", "predict", "slices", "training_step"]
+__all__ = ["History", "fit", "optimizer_class", "predict", "slices", "training_step"]

@@ -13,8 +13,9 @@ import numpy as np
 from .. import plots
 from ..compile import CompiledFunction
 from ..serialize import replacing
+from ..words import aligned
 
-__all__ = ["History", "aligned"]
+__all__ = ["History"]
 
 
 class History:
@@ -103,12 +104,6 @@ class History:
 
 
 _COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lr", "seconds")
-
-
-def aligned(lines: list[list[str]]) -> str:
-    """Lines of cells as text, each column as wide as its widest cell and set to the right."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 
 
 def _cell(name: str, value: float) -> str:

@@ -11,13 +11,14 @@ import numpy as np
 from .. import nn, optim
 from ..data import batches, train_test_split
 from ..mode import no_grad
+from ..nn.module import evaluating
 from ..random import generator
 from .choices import check_count, check_options, loss_of, optimizer_of, scheduler_of
 from .given import as_input, as_rows, check_complete, check_model, check_output, has
 from .history import History
 from .progress import shown_progress
 from .rehearsal import Rehearsal, check_single_numbers, check_validation, rehearse
-from .steps import Step, evaluate, evaluating, slices, train_epoch, training_step
+from .steps import Step, evaluate, slices, train_epoch, training_step
 
 __all__ = ["fit", "predict"]
 

@@ -17,11 +17,12 @@ import numpy as np
 from .. import nn, ops
 from ..graph import topological_order
 from ..mode import no_grad
+from ..nn.module import evaluating
 from ..random import generator
 from ..tensor import Tensor
 from ..words import plural
 from .given import check_output
-from .steps import check_loss, evaluating, matching, slices
+from .steps import check_loss, matching, slices
 
 __all__ = ["Rehearsal", "check_single_numbers", "check_validation", "rehearse"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -14,19 +13,7 @@ from ..compile import CannotCompile, CompiledFunction
 from ..mode import no_grad
 from ..tensor import Tensor
 
-__all__ = ["Step", "check_loss", "evaluate", "evaluating", "matching", "slices", "train_epoch", "training_step"]
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; each module then gets its own mode back."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in before:
-            module.training = training
+__all__ = ["Step", "check_loss", "evaluate", "matching", "slices", "train_epoch", "training_step"]
 
 
 def slices(model: nn.Module, rows: int, size: int) -> list[slice]:
