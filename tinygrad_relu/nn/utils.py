@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..mode import mode
-from ..tensor import Tensor, as_array
+from ..tensor import Tensor
+from ..tensor import as_array as _as_array
 from ..words import plural
 
 __all__ = [
@@ -86,7 +87,7 @@ def vector_to_parameters(vector, parameters: Iterable[Tensor]) -> None:
     >>> w
     Parameter([3., 4.], requires_grad=True)
     """
-    params, vector = _listed("vector_to_parameters", parameters), as_array(vector, "vector_to_parameters")
+    params, vector = _listed("vector_to_parameters", parameters), _as_array(vector, "vector_to_parameters")
     size = sum(p.size for p in params)
     if vector.shape != (size,):
         raise ValueError(
