@@ -143,7 +143,7 @@ def test_what_holds_no_numbers_or_is_sparse_is_refused_with_what_to_do():
     x = Tensor([[1.0, 2.0]], requires_grad=True)
     table = pd.DataFrame({"a": [1.0], "name": ["rose"]})
     for use in (lambda: x * table, lambda: table * x, lambda: Tensor(table), lambda: x * np.array([["a", "b"]])):
-        with pytest.raises(TypeError, match=r"expected real numbers.*take columns that hold numbers"):
+        with pytest.raises(TypeError, match=r"expected real numbers.*take the columns that hold numbers"):
             use()
     sparse = scipy.sparse.csr_array(np.eye(2))
     for use in (lambda: x @ sparse, lambda: x * sparse, lambda: Tensor(sparse), lambda: tg.matmul(x, sparse)):

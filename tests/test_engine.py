@@ -194,7 +194,7 @@ def test_two_losses_over_one_trunk_name_the_freed_op():
 
 
 def test_backward_errors_say_what_to_do():
-    with pytest.raises(RuntimeError, match=r"scalar; .sum\(\) \(2,\) first"):
+    with pytest.raises(RuntimeError, match=r"scalar.*sum"):
         (leaf([1.0, 2.0]) * 2).backward()
     with pytest.raises(RuntimeError, match="requires_grad=True"):
         Tensor(1.0).backward()

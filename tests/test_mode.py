@@ -101,9 +101,8 @@ def test_a_decorated_coroutine_is_in_the_mode_only_while_its_own_lines_run(switc
     async def both():
         return await asyncio.gather(look(), other(), look())
 
-    with (
-        ThreadPoolExecutor() as pool
-    ):  # in a thread of its own, since a browser's test may have a loop running in this one
+    # In a thread of its own, since a browser's test may have a loop running in this one.
+    with ThreadPoolExecutor() as pool:
         assert pool.submit(lambda: asyncio.run(both())).result() == ["result", None, "result"]
     assert inside == [True] * 6 and outside == [False] * 3
 

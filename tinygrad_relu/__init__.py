@@ -49,7 +49,7 @@ from .mode import (
 from .mode import (
     set_default_dtype as set_default_dtype,
 )
-from .names import nearest as _nearest
+from .names import here as _here
 from .op import Op as Op
 from .op import register as register
 from .op import registry as registry
@@ -73,4 +73,4 @@ def __getattr__(name: str):
     """Ops that a user registers are found here too: after ``@tg.register class Cube``, ``tg.cube`` is its function."""
     if name in registry:
         return registry[name].function
-    raise AttributeError(f"module 'tinygrad_relu' has no attribute {name!r}{_nearest(name, globals())}")
+    raise AttributeError(f"module 'tinygrad_relu' has no attribute {name!r}{_here(name, globals())}")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .names import nearest
+from .names import here
 from .op import numpy_functions
 from .tensor import Tensor, rebuilt
 
@@ -93,7 +93,7 @@ def _unwrapped(x: Any) -> Any:
 def _unknown(name: str) -> TypeError:
     names = sorted({getattr(key, "__name__", "") for key in numpy_functions})
     hint = "register one with @tg.register(numpy=...), or use .detach().numpy() if no gradient is wanted"
-    return TypeError(f"np.{name}: no op answers to this NumPy function{nearest(name, names)}; {hint}")
+    return TypeError(f"np.{name}: no op answers to this NumPy function{here(name, names)}; {hint}")
 
 
 Tensor.__array_ufunc__ = _ArrayUfunc()  # type: ignore[attr-defined]

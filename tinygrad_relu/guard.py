@@ -102,9 +102,7 @@ def _differs(array: np.ndarray, before: bytes | None) -> bool:
 
 def _place(array: np.ndarray) -> tuple[int, int]:
     """The addresses of the first byte and behind the last; what owns its memory is all of it, whatever they are."""
-    if array.base is None:
-        return 0, 1 << 64
-    return np.lib.array_utils.byte_bounds(array)
+    return (0, 1 << 64) if array.base is None else np.lib.array_utils.byte_bounds(array)
 
 
 def owner_of(array: np.ndarray) -> np.ndarray:

@@ -8,10 +8,13 @@ from collections.abc import Iterable
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; the nearest are a, b' or nothing, for the end of an error."""
-    if name in _PYTORCH:
-        return f"; here it is {_PYTORCH[name]}"
     near = _near(name, known)
     return f"; the nearest are {', '.join(near)}" if near else ""
+
+
+def here(name: str, known: Iterable[str]) -> str:
+    """'; here it is tile(reps)' for a word that PyTorch has for arrays; else the nearest."""
+    return f"; here it is {_PYTORCH[name]}" if name in _PYTORCH else nearest(name, known)
 
 
 def one_of(name: str, known: Iterable[str]) -> str:

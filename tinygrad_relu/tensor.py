@@ -11,7 +11,7 @@ import numpy as np
 
 from . import graph, guard
 from .mode import changes, get_default_dtype, mode
-from .names import nearest
+from .names import here
 
 if TYPE_CHECKING:
     from ._methods import Methods  # for editors and type checkers: what `register` attaches when an op is defined
@@ -323,7 +323,8 @@ class Tensor(Methods):
     def _starting_gradient(self, gradient, create_graph: bool, caller: str):
         if gradient is None:
             if self.size != 1:
-                raise RuntimeError(f"{caller}: a gradient can be left out only for a scalar; .sum() {self.shape} first")
+                hint = f"not for {self.shape}; reduce it first (.sum() or .mean()), or give gradient="
+                raise RuntimeError(f"{caller}: a gradient can be left out only for a scalar, {hint}")
             if not create_graph and not self.ndim:
                 return self.dtype.type(1)
             gradient = np.ones_like(self._array)
@@ -446,7 +447,7 @@ class Tensor(Methods):
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __getattr__(self, name: str) -> Any:  # only for what is not there
-        hint = "" if name.startswith("_") else nearest(name, dir(self))
+        hint = "" if name.startswith("_") else here(name, dir(self))
         raise AttributeError(f"Tensor has no attribute {name!r}{hint}")
 
     def __copy__(self) -> Tensor:
@@ -515,7 +516,8 @@ def as_array(x, owner: str) -> Any:
             raise TypeError(f"{owner}: got a sparse {type(x).__name__}; call .toarray() for a plain array")
         x = np.asarray(x)
     if x.dtype.kind not in "fiub":
-        raise TypeError(f"{owner}: expected real numbers, got {x.dtype}; of a table, take columns that hold numbers")
+        hint = "of a table, take the columns that hold numbers"
+        raise TypeError(f"{owner}: expected real numbers, got an array of dtype {x.dtype}; {hint}")
     return x
 
 

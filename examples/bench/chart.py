@@ -25,7 +25,7 @@ from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.ticker import MaxNLocator, NullFormatter  # noqa: E402
 
 ORANGE, BLUE, SKY, GREY = "#E69F00", "#0072B2", "#56B4E9", "#8C8C8C"
-KINDS = {"expert": ORANGE, "compiled": BLUE, "eager": SKY}
+KINDS = {"expert": ORANGE, "compiled": BLUE, "eager": SKY, "assigned": SKY}
 PAGES = {"light": ("#FFFFFF", "#111111", "#D8D8D8"), "dark": ("#0D1117", "#F0F0F0", "#3A3F47")}
 HATCHES = {"SGD": "", "Adam": "///"}
 HEIGHT = 0.4  # of one bar

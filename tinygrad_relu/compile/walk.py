@@ -109,7 +109,7 @@ class Walk:
                 self._look_into_module(module)
         elif isinstance(value, Optimizer):
             self.optimizers[id(value)] = value
-            value.follow_groups()
+            value._follow_groups()
             self.tensors.update(dict.fromkeys(p for group in value.param_groups for p in group["params"]))
             for group in value.param_groups:
                 self.groups.setdefault(id(group), (group, dict(group)))

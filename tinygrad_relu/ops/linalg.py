@@ -279,9 +279,8 @@ einsum = function(Einsum)
 
 
 def _sum_over(groups, result: str, operands):
-    # With a plan NumPy calls BLAS, which pays from a few thousand products on; for small operands planning costs more.
     text = f"{','.join(groups)}->{result}"
-    if len(operands) > 1:
+    if len(operands) > 1:  # with a plan NumPy calls BLAS, which pays from a few thousand products on, and costs below
         large = len(operands) > 2 or sum(np.size(x) for x in operands) > 2000
         return np.einsum(text, *operands, optimize=large)
     summed = tuple(i for i, letter in enumerate(groups[0]) if letter not in result)

@@ -112,7 +112,7 @@ class Optimizer:
         Warns if no gradient is newer than the last step, or if there is none at all: then a ``backward()`` has been
         forgotten, as a rule. Where all parameters are frozen (``requires_grad=False``) there is nothing to warn of.
         """
-        self.follow_groups()
+        self._follow_groups()
         if mode.now.recorder is not None:
             mode.now.recorder.step(self)
             found = new = any(p._grad is not None for p in self._parameters())
@@ -147,7 +147,7 @@ class Optimizer:
             flat.note_change()
         return bool(ready), any(flat.new for flat, _ in ready)
 
-    def follow_groups(self) -> None:
+    def _follow_groups(self) -> None:
         """Lay the parameters anew where some were put into a group's list, or taken out of it, by hand."""
         name = type(self).__name__
         if len(self.param_groups) != len(self._flats):
@@ -162,7 +162,7 @@ class Optimizer:
             for p in params:
                 _check_parameter(name, p)
             _refuse_twice(name, self._parameters())
-            recalled = {id(p): what for flat in self._flats[i] for p, what in zip(flat.params, flat.recall())}
+            recalled = _recalled(self._flats[i])
             self._known[i] = list(params)
             self._flats[i] = flattened(params, [recalled.get(id(p), {}) for p in params])
 
@@ -190,11 +190,11 @@ class Optimizer:
         """
         if mode.now.recorder is not None:
             raise mode.now.recorder.refusal("the optimizer's state is copied", "call state_dict() outside")
-        self.follow_groups()
+        self._follow_groups()
         state: dict[int, Any] = {}
         groups = []
         for group, flats in zip(self.param_groups, self._flats):
-            recalled = {id(p): what for flat in flats for p, what in zip(flat.params, flat.recall())}
+            recalled = _recalled(flats)
             numbers = range(len(state), len(state) + len(group["params"]))
             state.update(zip(numbers, (recalled[id(p)] for p in group["params"])))
             groups.append({**group, "params": list(numbers)})
@@ -206,7 +206,7 @@ class Optimizer:
         Raises ValueError if the groups have other numbers of parameters or the arrays other shapes; nothing has
         changed then. Options that this optimizer does not have are left out.
         """
-        self.follow_groups()
+        self._follow_groups()
         name = type(self).__name__
         groups = state["param_groups"]
         here = [len(group["params"]) for group in self.param_groups]
@@ -240,6 +240,11 @@ class Optimizer:
             options = ", ".join(f"{key}={value}" for key, value in group.items() if key != "params")
             lines.append(f"  {sum(p.size for p in group['params']):,} parameters, {options}")
         return "\n".join([*lines, ")"])
+
+
+def _recalled(flats: list[Flat]) -> dict[int, dict[str, Any]]:
+    """What is remembered about each parameter, by its id."""
+    return {id(p): what for flat in flats for p, what in zip(flat.params, flat.recall())}
 
 
 def _split(flats: list[Flat], flat: Flat) -> list[Flat]:

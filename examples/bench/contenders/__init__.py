@@ -53,7 +53,7 @@ CONTENDERS = {
     ),
     "compiled": Contender("tinygrad_relu, compiled", "this_engine.compiled"),
     "eager": Contender("tinygrad_relu", "this_engine.eager"),
-    "assigned": Contender("the same, weights by .data", "this_engine.assigned"),
+    "assigned": Contender("tinygrad_relu, .data set", "this_engine.assigned"),
     "jax": Contender("jax.jit", "jax_jit.jitted", "jax"),
     "torch": Contender("PyTorch", "pytorch.eager", "torch"),
     "torch.compile": Contender("torch.compile", "pytorch.compiled", "torch", program="g++"),
