@@ -92,6 +92,32 @@ def test_functions_along_an_axis_are_pytorchs_at_special_values(gradient):
                 compare(name, ours, theirs, np.array(row), gradient, torch)
 
 
+SCORES = [[0.0, 1, -INF], [0.0, 2, 0], [1.0, INF, 0]]
+TARGETS = {
+    "classes": [0, 1, 2],
+    "left out": [-100, 1, -100],
+    "probabilities": [[1.0, 0, 0], [0.5, 0.5, 0], [0.0, 1, 0]],
+}
+
+
+@pytest.mark.parametrize("weight", [None, [0.5, 1.0, 2.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_cross_entropy_is_pytorchs_at_infinite_scores_and_weights_of_zero(kind, reduction, smoothing, weight):
+    torch = pytest.importorskip("torch")
+    options = {"reduction": reduction, "label_smoothing": smoothing}
+    x, theirs = Tensor(SCORES, requires_grad=True), torch.tensor(SCORES, requires_grad=True)
+    with np.errstate(all="ignore"):
+        loss = tg.cross_entropy(x, np.array(TARGETS[kind]), weight=weight, **options)
+        loss.sum().backward()
+    weight = None if weight is None else torch.tensor(weight)
+    wanted = torch.nn.functional.cross_entropy(theirs, torch.tensor(TARGETS[kind]), weight=weight, **options)
+    wanted.sum().backward()
+    np.testing.assert_allclose(loss.detach().numpy(), wanted.detach().numpy(), rtol=1e-5)
+    np.testing.assert_allclose(x.grad.numpy(), theirs.grad.numpy(), rtol=1e-5, atol=1e-7)
+
+
 def test_minus_zero_to_the_power_of_a_half_is_a_square_root_as_in_numpy_and_pytorch():
     for zero in (np.array([-0.0]), np.array(-0.0)):
         assert np.signbit((Tensor(zero) ** 0.5).numpy()).all()

@@ -34,22 +34,30 @@ KNOWN = [
     ),
     *(
         Known(
-            op, (GRADIENT,), lambda grad, x, *_: np.isnan(x),
-            "NaN shares the gradient as any extremum does, and as in torch.max(x); of torch.amax all elements get NaN",
+            op, (GRADIENT,), lambda grad, x, *_: np.isnan(x).any() | ~np.isfinite(grad),
+            "NaN shares the gradient as any extremum does, and as in torch.max(x), and what is no extremum has none; "
+            "torch.amax multiplies the gradient by 0 there, so that all elements get NaN",
         )
         for op in ("max", "min")
     ),
-    Known(
-        "prod", (GRADIENT,), lambda grad, x, *_: ~np.isfinite(x),
-        "PyTorch takes the product of the others if there is a zero anywhere, and NaN if not",
+    *(
+        Known(
+            op, (VALUE, GRADIENT), lambda *arrays: not all(np.isfinite(x).all() for x in arrays),
+            "BLAS, which NumPy calls for a matrix and a vector, leaves out what is multiplied by 0, be it infinite",
+        )
+        for op in ("dot", "matmul", "linear")
     ),
     Known(
-        "mish", (SECOND,), lambda grad, x, *_: np.abs(x) > 20,
-        "PyTorch's is NaN where the slope does not change any more",
+        "prod", (GRADIENT,), lambda grad, x, *_: ~(np.abs(x) < 1e50),
+        "PyTorch takes the product of the others if there is a zero anywhere, and NaN if not or if it overflows",
     ),
     Known(
-        "gelu", (GRADIENT, SECOND), lambda grad, x, *_: np.abs(x) > 20,
-        "PyTorch's are NaN where the slope does not change any more, the first with approximate='tanh' only",
+        "log_sigmoid", (SECOND,), lambda grad, x, *_: np.abs(x) > 15,
+        "PyTorch takes 1 - (1 - z), of which few digits of a small z remain",
+    ),
+    Known(
+        "gelu", (GRADIENT,), lambda grad, x, *_: np.abs(x) > 20,
+        "PyTorch's with approximate='tanh' is NaN where the slope does not change any more",
     ),
     Known(
         "einsum", (VALUE, GRADIENT), lambda grad, *xs: any(np.any(~(np.abs(x) < 1e100)) for x in xs),
@@ -66,10 +74,6 @@ KNOWN = [
     Known(
         "prelu", (SECOND,), lambda grad, x, *_: x == 0,
         "at 0 PyTorch has the slope of the left side and the curvature of the right one",
-    ),
-    Known(
-        "power", (SECOND,), lambda grad, x, *_: x == 0,
-        "at 0 ** 0 no second derivative exists; PyTorch has NaN",
     ),
     Known(
         "tanhshrink", (GRADIENT,), lambda grad, x, *_: np.isinf(grad),

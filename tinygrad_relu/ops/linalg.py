@@ -272,7 +272,7 @@ class Einsum(Op):
                 factors.append((letter, np.ones(length, dtype=grad.dtype)))
             wanted += letter
         groups, arrays = zip(*factors)
-        return np.einsum(f"{','.join(groups)}->{wanted}", *arrays)
+        return np.einsum(f"{','.join(groups)}->{wanted}", *arrays, optimize=_pays(arrays))
 
 
 einsum = function(Einsum)
@@ -280,11 +280,15 @@ einsum = function(Einsum)
 
 def _sum_over(groups, result: str, operands):
     text = f"{','.join(groups)}->{result}"
-    if len(operands) > 1:  # with a plan NumPy calls BLAS, which pays from a few thousand products on, and costs below
-        large = len(operands) > 2 or sum(np.size(x) for x in operands) > 2000
-        return np.einsum(text, *operands, optimize=large)
+    if len(operands) > 1:
+        return np.einsum(text, *operands, optimize=_pays(operands))
     summed = tuple(i for i, letter in enumerate(groups[0]) if letter not in result)
     return rounded(np.einsum(text, *operands, dtype=finer(operands[0], summed)), operands[0])
+
+
+def _pays(operands) -> bool:
+    """Whether to make a plan: then NumPy calls BLAS, which pays from a few thousand products on, and costs below."""
+    return len(operands) > 2 or sum(np.size(x) for x in operands) > 2000
 
 
 def _letters_besides(used) -> str:

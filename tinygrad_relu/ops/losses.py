@@ -341,7 +341,7 @@ class ClassLoss(Loss):
             if weight is not None:
                 self.times, self.plus = self.times * weight, self.plus * weight
             chosen = self.classes_first(target) * self.times + self.plus
-            self.takes_part = chosen != 0
+            self.takes_part = np.ones(chosen.shape, bool)  # 0 times minus infinity too, which is NaN as in PyTorch
         else:
             raise ValueError(
                 f"expected class indices of shape {others}, or probabilities of shape {shape}, for an input of shape "
@@ -381,7 +381,7 @@ class ClassLoss(Loss):
             picked = add_up(picked, 0)
         result = -self.reduce(picked, reduction, count)
         if reduction == "mean" and not count and self.takes_part.any():
-            self.scale = math.inf  # all weights are 0: such a mean has no gradient, and does not say it is 0
+            self.scale = math.nan  # all weights are 0: such a mean has no gradient, and does not say it is 0
         return result
 
     @staticmethod

@@ -131,7 +131,7 @@ def tile(pool: Pool, name: str) -> Call:
 def astype(pool: Pool, name: str) -> Call:
     x = pool.value()
     what = pool.choose(x, f"({x} > 0)", f"abs({x})")
-    return f"{what}.astype(np.{pool.dtype})", f"{what}.to(torch.{pool.dtype})"
+    return f"{what}.astype(np.{pool.dtype})", f"{what}.to(torch.{pool.dtype}, copy=True)"
 
 
 @calls("copy")
