@@ -48,6 +48,10 @@ KNOWN = [
         for op in ("dot", "matmul", "linear")
     ),
     Known(
+        "cross_entropy", (GRADIENT,), lambda grad, *_: ~np.isfinite(grad),
+        "PyTorch goes back in two steps, of which the second takes infinity from infinity",
+    ),
+    Known(
         "prod", (GRADIENT,), lambda grad, x, *_: ~(np.abs(x) < 1e50),
         "PyTorch takes the product of the others if there is a zero anywhere, and NaN if not or if it overflows",
     ),

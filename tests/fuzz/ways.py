@@ -53,7 +53,8 @@ def on_torch(program: Program, nudge: Callable[[Any], Any] | None = None, ours: 
     for step in program.steps:
         value = eval(step.there, values)
         if ours:
-            value = _closer(value, ours[step.name]) if value.is_floating_point() else value
+            if value.is_floating_point() and step.name in ours:
+                value = _closer(value, ours[step.name])
             if value.requires_grad and f"{step.name}.grad" in ours:
                 value.register_hook(functools.partial(_closer, ours=ours[f"{step.name}.grad"]))
         values[step.name] = value
