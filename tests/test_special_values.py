@@ -59,6 +59,7 @@ def along_an_axis(torch):
     }  # fmt: skip
     for p in (2, 1, INF, 3, 1.5):
         found[f"norm {p}"] = lambda x, p=p: tg.norm(x, ord=p), lambda x, p=p: norm(x, p)
+        found[f"norm {p}, axis"] = lambda x, p=p: tg.norm(x, ord=p, axis=0), lambda x, p=p: norm(x, p, 0)
     for name in ("l1_loss", "smooth_l1_loss", "huber_loss", "mse_loss"):
         ours, theirs = getattr(tg, name), getattr(F, name)
         found[name] = lambda x, f=ours: f(x, x.detach() * 0 + 1), lambda x, f=theirs: f(x, x.detach() * 0 + 1)

@@ -135,7 +135,7 @@ class _Extremum(Op):
     def forward(self, x, axis: Axis = None, keepdims: bool = False):
         self.axis, self.keepdims = axis, keepdims
         result = type(self).ufunc.reduce(x, axis=axis, keepdims=keepdims)
-        self.chosen, self.ties = _chosen(x, result, axis, keepdims)
+        self.chosen, self.ties = _chosen(x, result, axis, keepdims, axis is None)
         return result
 
     def backward(self, grad):
@@ -143,11 +143,11 @@ class _Extremum(Op):
         return np.where(self.chosen, share, 0 if self.axis is None else share - share)  # 0, or NaN as in PyTorch
 
 
-def _chosen(x, result, axis: Axis, keepdims: bool):
+def _chosen(x, result, axis: Axis, keepdims: bool, nan_is_chosen: bool):
     """Which elements are the result, and how many they are, in the dtype of the result; NaN if none is equal to it."""
     kept = _kept(result, np.shape(x), axis, keepdims)
     chosen = x == kept
-    if axis is None:
+    if nan_is_chosen:
         chosen = chosen | np.isnan(x)  # where there is a NaN, it is the result too
     ties = np.add.reduce(chosen, axis=axis, keepdims=True, dtype=result.dtype)
     return chosen, np.where(ties == 0, math.nan, ties).astype(result.dtype) if result.dtype.kind == "f" else ties
@@ -305,7 +305,7 @@ class Norm(Op):
             result = np.sqrt(add_up(size * size, axis=axis, keepdims=keepdims))
         elif ord == np.inf:
             result = _largest(size, axis=axis, keepdims=keepdims)
-            self.chosen, self.ties = _chosen(size, result, axis, keepdims)
+            self.chosen, self.ties = _chosen(size, result, axis, keepdims, True)
         else:
             result = add_up(size**self.ord, axis=axis, keepdims=keepdims) ** (1 / self.ord)
         return rounded(result, x)
