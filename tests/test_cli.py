@@ -131,7 +131,7 @@ import numpy as np
 import train_step
 rows = np.load("rows.npz")
 losses = [train_step.train_step(rows["X"], rows["y"]) for _ in range(5)]
-np.savez("after.npz", losses=losses, weight=train_step.linear0_weight)
+np.savez("after.npz", losses=losses, weight=train_step.weight0)
 """
 
 

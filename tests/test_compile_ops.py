@@ -31,10 +31,10 @@ def forward_and_back(function, inputs, dtype, keep):
     leaves = [Tensor(np.full(x.shape, -0.0, dtype), requires_grad=True) if is_float(x) else None for x in inputs]
     learned = [leaf for leaf in leaves if leaf is not None]
 
-    def step(*arrays, scale):
+    def step(*arrays, scale, options):
         for leaf in learned:
             leaf.grad = None
-        results = function(*(x if leaf is None else leaf + x for x, leaf in zip(arrays, leaves)))
+        results = function(*(x if leaf is None else leaf + x for x, leaf in zip(arrays, leaves)), **options)
         results = results if isinstance(results, list) else [results]
         loss = sum((result * result * scale).sum() for result in results)
         if isinstance(loss, Tensor) and loss.requires_grad:
@@ -61,16 +61,16 @@ def load(path):
     return module
 
 
-def check_four_calls(function, inputs, dtype, keep, path):
+def check_four_calls(function, inputs, options, dtype, keep, path):
     inputs = [x.astype(dtype) if is_float(x) else x for x in inputs]
     eager = forward_and_back(function, inputs, dtype, keep)
     compiled = compile(forward_and_back(function, inputs, dtype, keep))
     for call, scale in enumerate((1.0, 0.7, -2.5, 0.1)):
         given = [changed(x, call) for x in inputs]
-        wanted = bits(eager(*given, scale=scale))
-        assert bits(compiled(*given, scale=scale)) == wanted
+        wanted = bits(eager(*given, scale=scale, options=options))
+        assert bits(compiled(*given, scale=scale, options=options)) == wanted
     compiled.save(path)
-    assert bits(load(path).step(*given, scale=scale)) == wanted
+    assert bits(load(path).step(*given, scale=scale, options=options)) == wanted
 
 
 each_way = pytest.mark.parametrize("dtype, keep", [(np.float64, True), (np.float32, False)], ids=["kept", "used"])
@@ -79,8 +79,8 @@ each_way = pytest.mark.parametrize("dtype, keep", [(np.float64, True), (np.float
 @each_way
 @pytest.mark.parametrize("op, sample", CASES)
 def test_programs_and_saved_files_equal_eager(op, sample, dtype, keep, tmp_path):
-    function = lambda *inputs: apply(op, inputs, sample.options)
-    check_four_calls(function, sample.inputs, dtype, keep, tmp_path / "saved.py")
+    function = lambda *inputs, **options: apply(op, inputs, options)
+    check_four_calls(function, sample.inputs, sample.options, dtype, keep, tmp_path / "saved.py")
 
 
 A, B, C = RNG.normal(size=(2, 4)), RNG.normal(size=(2, 4)), RNG.normal(size=4)
@@ -106,4 +106,4 @@ MADE_OF_OPS = {
 @each_way
 @pytest.mark.parametrize("name", MADE_OF_OPS)
 def test_functions_made_of_ops_equal_eager(name, dtype, keep, tmp_path):
-    check_four_calls(*MADE_OF_OPS[name], dtype, keep, tmp_path / "saved.py")
+    check_four_calls(*MADE_OF_OPS[name], {}, dtype, keep, tmp_path / "saved.py")

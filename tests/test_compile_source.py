@@ -10,18 +10,13 @@ import pickle
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, nn, optim
-from tinygrad_relu.compile.listing import Listing
-from tinygrad_relu.compile.naming import function_name
-from tinygrad_relu.compile.step import CompiledFunction
-from tinygrad_relu.explain.program import run_program
-from tinygrad_relu.source import line_at
+from tinygrad_relu.compile import CompiledFunction
 
 NUMBERS = np.random.default_rng(0)
 X = NUMBERS.normal(size=(5, 12, 6)).astype(np.float32)
@@ -45,7 +40,7 @@ def classifier(make_optimizer, clip=None, hidden=(8,), more=None, **options):
         optimizer.step()
         return loss
 
-    return step, {"linear0_weight": model[0].weight, **(more(model) if more else {})}
+    return step, {"weight0": model[0].weight, **(more(model) if more else {})}
 
 
 def sgd():
@@ -80,7 +75,7 @@ def batch_norm():
     return classifier(
         lambda p: optim.SGD(p, lr=0.05),
         batch_norm=True,
-        more=lambda model: {"batchnorm1_running_var": lambda: model[1].running_var},
+        more=lambda model: {"running_var1": lambda: model[1].running_var},
     )
 
 
@@ -118,7 +113,7 @@ def gathering():
         return loss
 
     gather(*REGRESSION[0])
-    return gather, {"grad_w": lambda: w.grad}
+    return gather, {"grad_w_before": lambda: w.grad}
 
 
 def several_outputs():
@@ -133,7 +128,7 @@ def several_outputs():
         optimizer.step()
         return {"loss": loss, "parts": (logits, [scale * 2, None])}
 
-    return step, {"linear2_bias": model[2].bias}
+    return step, {"bias2": model[2].bias}
 
 
 def two_optimizers():
@@ -191,7 +186,7 @@ def layer_norm():
         optimizer.step()
         return loss
 
-    return step, {"layernorm1_weight": model[1].weight}
+    return step, {"weight1": model[1].weight}
 
 
 def evaluation():
@@ -203,7 +198,7 @@ def evaluation():
             scores = model(x)
             return tg.softmax(scores, axis=1), tg.cross_entropy(scores, y)
 
-    return predict, {"linear0_weight": model[0].weight}
+    return predict, {"weight0": model[0].weight}
 
 
 def a_module():
@@ -217,7 +212,7 @@ def nested_arguments():
         assert flag
         return [model(each) for each in parts], model(more[0]) * times, {"name": model(named["z"])}
 
-    return apply, {"model_weight": model.weight}
+    return apply, {"weight": model.weight}
 
 
 def groups():
@@ -234,7 +229,7 @@ def groups():
         optimizer.step()
         return loss
 
-    return step, {"linear3_weight": model[3].weight}
+    return step, {"weight3": model[3].weight}
 
 
 def positional(batches):
@@ -263,6 +258,11 @@ def compiled_case(make, calls, times=5):
         args, kwargs = calls[i % len(calls)]
         compiled(*args, **kwargs)
     return compiled, state
+
+
+def name_of(compiled):
+    """The name of the function in the source."""
+    return re.search(r"return (\w+)\n$", compiled.source).group(1)
 
 
 def plain(thing):
@@ -314,7 +314,7 @@ def test_a_saved_file_goes_on_bit_for_bit_with_numpy_alone(make, calls, tmp_path
     more = [calls[i % len(calls)] for i in range(20)]
     compiled, _ = compiled_case(make, calls)
     compiled.save(tmp_path / "saved_step.py")
-    results, arrays = run_alone(tmp_path / "saved_step.py", function_name(compiled.function), more)
+    results, arrays = run_alone(tmp_path / "saved_step.py", name_of(compiled), more)
 
     tg.manual_seed(1)
     function, state = make()
@@ -344,36 +344,17 @@ def test_names_can_be_read(make, calls):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }  # fmt: skip
     assert not [name for name in names if re.fullmatch(r"v\d+", name)]
-    assert not assigned & {*dir(builtins), *keyword.kwlist, "np", "rng"}
+    assert not (assigned - {"_"}) & {*dir(builtins), *keyword.kwlist, "np", "rng"}
     assert max(map(len, names)) <= 36
 
 
 @each_case
 def test_every_line_of_the_users_that_computes_is_named(make, calls):
     compiled, _ = compiled_case(make, calls)
-    calls = compiled.programs[0].plan.calls
-    places = {call.origin.place for call in calls if call.origin.op is not None} - {None}
-    assert places or make is a_module  # which is built in, so that no line of the user's is in it
-    for place in places:
-        assert str(line_at(place)) in compiled.source
-
-
-@each_case
-def test_the_source_runs_with_the_state_in_its_namespace(make, calls, tmp_path):
-    """What stands in comments is all that the text needs."""
-    compiled, _ = compiled_case(make, calls)
-    listing = Listing(compiled.programs[0])
-    space = {item.name: item.value for item in listing.state}
-    exec(compile(compiled.source, "<source>", "exec"), space)
-    args, kwargs = calls[0]
-    result = space[function_name(compiled.function)](*args, **kwargs)
-
-    tg.manual_seed(1)
-    function, _ = make()
-    for more, named in [calls[i % len(calls)] for i in range(5)]:
-        function(*more, **named)
-    if make is not dropout:  # which draws from the generator of this process
-        assert bits(result) == bits(plain(function(*args, **kwargs)))
+    lines = {call.where.line for call in compiled.programs[0].plan.calls if call.where.part == "forward"} - {""}
+    assert lines or make is a_module  # which is built in, so that no line of the user's is in it
+    for line in lines:
+        assert line[:60] in compiled.source
 
 
 def saved(make, calls, tmp_path):
@@ -397,7 +378,7 @@ def test_numbers_of_the_state_can_be_changed(tmp_path):
         loss.backward()
         optimizer.step()
     assert bits(results[-1]) == bits(loss._array)
-    assert bits(arrays["linear0_weight"]) == bits(model[0].weight.data)
+    assert bits(arrays["weight0"]) == bits(model[0].weight.data)
 
 
 @pytest.mark.parametrize(
@@ -407,7 +388,6 @@ def test_numbers_of_the_state_can_be_changed(tmp_path):
         ("saved_step.step(x.astype(float), y)", r"x: recorded with an array \(12, 6\) float32, got \(12, 6\) float64"),
         ("saved_step.step(x.tolist(), y)", "x: expected a NumPy array, got list"),
         ("saved_step.step(x, y + 100)", "recorded where"),
-        ("saved_step.momentum = 0.0; saved_step.step(x, y)", "recorded where momentum is true; now it is not"),
     ],
 )
 def test_what_differs_from_the_recording_is_an_error(change, message, tmp_path):
@@ -415,7 +395,7 @@ def test_what_differs_from_the_recording_is_an_error(change, message, tmp_path):
     program = f"import sys; sys.path.insert(0, {str(path.parent)!r}); import numpy as np, saved_step\n"
     program += f"x, y = np.ones((12, 6), np.float32), np.zeros(12, np.int64)\n{change}"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert re.search(f"ValueError: {message}", found.stderr)
+    assert re.search(f"(ValueError|Differs): {message}", found.stderr)
 
 
 def test_the_file_tells_how_it_is_called(tmp_path):
@@ -434,18 +414,6 @@ def test_the_numbers_stand_behind_all_that_is_to_be_read(tmp_path):
     assert max(map(len, lines)) <= 120
 
 
-def test_the_saved_function_is_the_one_of_the_source(tmp_path):
-    compiled, _ = compiled_case(batch_norm, positional(CLASSES))
-    compiled.save(tmp_path / "saved_step.py")
-    texts = [compiled.source, (tmp_path / "saved_step.py").read_text()]
-    bodies = [ast.get_source_segment(text, _definition(text, "step")) for text in texts]
-    assert bodies[0] == bodies[1]
-
-
-def _definition(text, name):
-    return next(node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == name)
-
-
 def test_a_parameter_that_was_given_another_array_is_saved_with_it(tmp_path):
     tg.manual_seed(1)
     weight = Tensor(NUMBERS_FOR_W, requires_grad=True)
@@ -461,6 +429,10 @@ def test_a_parameter_that_was_given_another_array_is_saved_with_it(tmp_path):
     compiled = CompiledFunction(step)
     compiled(*REGRESSION[0])
     weight.data = np.ones((6, 3), np.float32)
+    with pytest.raises(RuntimeError, match="call the function again"):
+        compiled.save(tmp_path / "saved_step.py")
+    for batch in REGRESSION[:2]:  # in the first call the parameter moves, the second is recorded
+        compiled(*batch)
     compiled.save(tmp_path / "saved_step.py")
     results, arrays = run_alone(tmp_path / "saved_step.py", "step", positional(REGRESSION))
     assert [bits(result) for result in results] == [bits(step(*batch)._array) for batch in REGRESSION]
@@ -495,51 +467,31 @@ def test_parts_come_in_the_order_in_which_they_run():
 
 def test_parameters_go_by_their_place_and_other_tensors_by_their_variable():
     compiled, _ = compiled_case(tied, positional(REGRESSION))
-    assert {"encoder_weight", "mix_bias", "grad_mix_weight"} <= names_in(compiled.source)
+    assert {"encoder_weight", "mix_bias"} <= names_in(compiled.source)
     compiled, _ = compiled_case(by_hand, positional(REGRESSION))
-    assert {"w", "b", "error", "grad_w", "loss"} <= names_in(compiled.source)
+    assert {"w", "b"} <= names_in(compiled.source)
     compiled, _ = compiled_case(two_optimizers, positional(REGRESSION))
-    assert {"teacher_weight", "student_weight", "theta", "theta2", "wanted"} <= names_in(compiled.source)
+    assert {"teacher_weight", "student_weight", "theta"} <= names_in(compiled.source)
 
 
 def names_in(source):
     return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
 
 
-XOR = """
-def train(X, y):
-    scores = model(X)
-    loss = tg.binary_cross_entropy_with_logits(scores, y)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss
-"""
-
-
-def xor_source(name):
-    """What is compared with the golden listing of this optimizer."""
+def test_the_program_of_a_small_network_is_a_page():
     tg.manual_seed(0)
-    model = nn.MLP(2, [8], 1)
-    optimizer = getattr(optim, name)(model.parameters(), lr=0.05)
-    space = run_program(XOR, {"tg": tg, "model": model, "optimizer": optimizer}, file="train.py")
-    compiled = CompiledFunction(space["train"])
-    points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
-    for _ in range(3):
-        compiled(points, np.array([[0], [1], [1], [0]], np.float32))
-    return compiled.source
+    model = nn.MLP(2, [16, 16], 2)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
 
+    @tg.compile
+    def train_step(x, y):
+        loss = tg.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="names of variables are found by the columns of instructions")
-@pytest.mark.parametrize("name", ["SGD", "Adam"])
-def test_the_golden_listing(name):
-    assert xor_source(name) == golden(name).read_text(encoding="utf-8")
-
-
-def golden(name):
-    return Path(__file__).parent / "golden" / f"compile_xor_{name.lower()}.txt"
-
-
-if __name__ == "__main__":
-    for each in ("SGD", "Adam"):
-        golden(each).write_text(xor_source(each), encoding="utf-8")
+    train_step(np.ones((100, 2), np.float32), np.zeros(100, np.int64))
+    lines = train_step.source.splitlines()
+    assert not [line for line in lines if "memory" in line or ".view(" in line]
+    assert len(lines) <= 110

@@ -52,16 +52,6 @@ class World:
         return [p.data.copy() for p in params], [None if p.grad is None else p.grad for p in params]
 
 
-def test_parameters_are_updated_as_one():
-    world = World(tg.compile)
-    world.train()
-    text = world.step.source
-    assert "np.subtract(theta, " in text and "out=theta)" in text
-    assert text.count("np.subtract(") == text[: text.index("# ---- update")].count("np.subtract(") + 1
-    vectors = {id(p._array.base) for p in world.model.parameters()}
-    assert len(vectors) == 1
-
-
 @scenario
 def the_learning_rate_changes(wrap):
     world = World(wrap)
@@ -275,7 +265,7 @@ def plain_tensors(wrap):
 
 @scenario
 def without_the_pass(wrap):
-    world = World(wrap if wrap is plainly else lambda step: tg.compile(step, without=["updates"]))
+    world = World(wrap if wrap is plainly else lambda step: tg.compile(step, without=["memory"]))
     arrays = [p.data for p in world.model.parameters()]
     return world.train(), all(p.data is a for p, a in zip(world.model.parameters(), arrays)), world.state()
 
@@ -531,40 +521,33 @@ def test_read_only_parameter_is_refused():
         calls(step)
 
 
-@pytest.mark.parametrize("every", [1, 2])
-def test_checking_every_call_with_momentum_in_plain_arrays(every):
-    p, q = small_pair()
-    momentum = [np.zeros((2, 2), np.float32) for _ in range(2)]
+def test_momentum_in_plain_arrays_is_refused():
+    p, momentum = small_pair()[0], [np.zeros((2, 2), np.float32)]
 
+    @tg.compile
     def step(x):
-        loss = ((p * x) ** 2 + (q * x) ** 2).sum()
-        p.grad = q.grad = None
-        loss.backward()
-        for each, v in zip((p, q), momentum):
+        p.grad = None
+        ((p * x) ** 2).sum().backward()
+        for each, v in zip((p,), momentum):
             v *= 0.9
             v += each.grad.data
             each.data -= 0.1 * v
-        return loss
 
-    calls(tg.compile(step, check=every), 6)
+    with pytest.raises(CannotCompile, match="momentum is a list, which may change unseen"):
+        calls(step)
 
 
-def test_an_error_in_the_middle_brings_plain_arrays_back():
-    layer = nn.Linear(2, 2)
+def test_an_array_of_the_users_that_is_written_into_is_refused():
     momentum = np.zeros((2, 2), np.float32)
 
     @tg.compile
-    def step(x, y):
-        momentum[...] = momentum + 1
-        layer.weight.data -= momentum
-        return tg.cross_entropy(layer(x), y)
+    def step(x):
+        momentum[...] = momentum + x
+        return momentum.sum()
 
-    x, y = np.ones((2, 2), np.float32), np.array([0, 1])
-    step(x, y)
-    before = bits([momentum, layer.weight])
-    with pytest.raises((ValueError, IndexError)):
-        step(x, y + 9)
-    assert bits([momentum, layer.weight]) == before
+    with pytest.raises(CannotCompile, match="written into"):
+        calls(step)
+    assert not momentum.any()
 
 
 def test_checking_every_call():
@@ -580,4 +563,4 @@ def test_saved_program_goes_on(tmp_path):
     exec(compile((tmp_path / "step.py").read_text(), "step.py", "exec"), names)
     for _ in range(5):
         assert bits(names["step"](X, Y)) == bits(world.step(X, Y))
-    assert bits(names["linear0_weight"]) == bits(world.model[0].weight)
+    assert bits(names["weight0"]) == bits(world.model[0].weight)

@@ -79,6 +79,6 @@ def test_only_a_slope_below_zero_brings_the_neuron_of_lesson_8_back(names_of):
 def test_the_file_of_lesson_9_goes_on_as_the_engine_does(names_of):
     names = names_of("9_numpy_program")
     assert names["by_the_file"] == names["op_by_op"] and len(set(names["op_by_op"])) == 200
-    assert names["compiled"].report().allocations == 0, "no memory is asked for"
+    assert names["compiled"].report().memory > 0, "results have memory of their own"
     update = names["compiled"].source.split("---- update ---")[1].split("return")[0]
     assert len([line for line in update.splitlines() if "np." in line]) == 2, "one rule over one vector"

@@ -290,14 +290,14 @@ def test_the_compiled_step_is_that_of_full_batches_and_recorded_once(tmp_path):
     X, y = moons(100)
     history = tg.fit(nn.MLP(2, [4], 2, dropout=0.2), X, y, epochs=5, batch_size=32)
     assert history.compiled.signatures == ["X: (32, 2) float32, y: (32,) int64, training"]
-    assert "def train_step(X, y):" in history.compiled.source
+    assert "def train_step(X, y, " in history.compiled.source
     history.compiled.save(tmp_path / "step.py")
     assert history.compiled.report().calls > 0
     for twin in (pickle.loads(pickle.dumps(history)), copy.deepcopy(history)):
         assert twin.rows == history.rows and twin.compiled is None
 
 
-def test_the_users_code_runs_twice_where_the_program_is_written(capsys):
+def test_a_step_that_prints_trains_without_a_program(capsys):
     class Printing(nn.Module):
         def forward(self, x):
             print(x.shape)
@@ -310,7 +310,7 @@ def test_the_users_code_runs_twice_where_the_program_is_written(capsys):
 
     eager, compiled = printed(False), printed(True)
     assert eager.count("(32, 2)") == 1 + 6 and eager.count("(6, 2)") == 3  # once to try it
-    assert compiled.count("(32, 2)") == 1 + 2 and compiled.count("(6, 2)") == 3  # the short batches need no program
+    assert compiled == eager
 
 
 def branching(output, target):
@@ -335,7 +335,7 @@ def keeping(output, target):
     [
         (branching, r"a branch or a loop\) at test_train.py:\d+ \(return loss \* 2 if loss < 0.1 else loss"),
         (asking, r"Python float is wanted at test_train.py:\d+"),
-        (keeping, r"is kept by something outside of the function|changes KEPT"),
+        (keeping, r"KEPT is a list, which may change unseen"),
     ],
 )
 def test_what_cannot_be_compiled_trains_without_and_says_why(loss, words):

@@ -73,7 +73,7 @@ def backward_pass(roots, gradients, *, inputs=(), create_graph=False, retain_gra
 def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, Any]:
     order = topological_order(roots)
     useful = _nodes_leading_to(inputs, order) if inputs else None
-    anomaly = mode.now.anomaly
+    anomaly, recorder = mode.now.anomaly, mode.now.recorder
     arrived: dict[Any, Any] = {}  # node -> the sum of the gradients that have reached it so far
     for root, gradient in zip(roots, gradients):
         arrived[root] = arrived[root] + gradient if root in arrived else gradient
@@ -96,11 +96,15 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
         if guard.latest[0] > op.time or op.seen:
             guard.refuse_changes(op)
         rule = _recording(op, node) if create_graph else op
+        if recorder is not None:
+            recorder.enter_backward(op)
         try:
             contributions = rule.backward(grad if op.is_built_in and not anomaly else read_only(grad))
         except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
             reason = writes_into(error, "the gradient") or f"its backward rule failed: {error}"
             raise type(error)(f"{op.name}: {reason}") from error
+        if recorder is not None:
+            recorder.leave(contributions)
         if type(contributions) is not tuple:
             contributions = (contributions,)
         if len(contributions) != len(op.parents) or (contributions[0] is None and not op.is_built_in):
@@ -116,8 +120,7 @@ def _go_back(roots, gradients, inputs, create_graph, retain_graph) -> dict[Any, 
                 contribution = unbroadcast(contribution, parent, op)
             elif type(contribution) is np.ndarray and not contribution.ndim:
                 contribution = contribution[()]  # NumPy computes with its scalars ten times faster
-            before = arrived.get(parent)
-            arrived[parent] = contribution if before is None else before + contribution
+            arrived[parent] = arrived[parent] + contribution if parent in arrived else contribution
         if not retain_graph:
             node.op = object.__new__(type(op))  # holds nothing; its parents are None
         else:
@@ -157,7 +160,6 @@ def _recording(op, node):
     twin = copy.copy(op)
     twin.inputs = tuple(x if hasattr(x, "op") else array for x, array in zip(op.arguments, op.inputs))
     twin.output = node
-    twin.recording = True
     return twin
 
 

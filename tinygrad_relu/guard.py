@@ -30,7 +30,7 @@ _IN_FULL, _SAMPLE = 1 << 16, 1 << 10  # bytes; elements
 
 def note_change(array: np.ndarray, time: int | None = None) -> None:
     """Note that the elements of ``array`` have changed, now or at an earlier time."""
-    if not isinstance(array, np.ndarray):
+    if type(array) is not np.ndarray:
         return  # it stands for an array while its calls are written down
     owner = owner_of(array)
     if id(owner) not in _changes:
@@ -42,7 +42,7 @@ def note_change(array: np.ndarray, time: int | None = None) -> None:
 
 def hand_out(array: np.ndarray) -> np.ndarray:
     """A view of the array for somebody outside, who may change it."""
-    if not isinstance(array, np.ndarray):
+    if type(array) is not np.ndarray:
         return array
     # NumPy shortens chains of views, but only those of arrays: what is made of this view will keep it alive.
     view = np.asarray(memoryview(array))  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def _let_go(key: int, since: int) -> None:
 
 def remember(arrays: Any) -> dict[int, bytes]:
     """What is in those arrays that somebody outside could change, by their place."""
-    return {i: _fingerprint(a) for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and id(owner_of(a)) in held}
+    return {i: _fingerprint(a) for i, a in enumerate(arrays) if type(a) is np.ndarray and id(owner_of(a)) in held}
 
 
 def refuse_changes(op: Any) -> None:

@@ -71,7 +71,6 @@ class Op:
     time = 0  # when this was recorded, by guard's clock: in this order the ops are the forward pass again
     seen: Mapping[int, bytes] = MappingProxyType({})  # what was in those arrays that somebody outside can change
     options: Mapping[str, Any] = MappingProxyType({})  # what was chosen: an axis, a slope
-    recording = False  # whether backward is itself recorded now; then it may not use what forward computed and saved
     place: Place | None = None  # what called it in the user's program; None inside of a module of this package
     call: Any = None  # the call of a module in which it was computed, see mode.py
     # What the last backward pass that retained the graph has brought here, the gradient of output, and what the rule
@@ -134,8 +133,9 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
     Where no input is a Tensor the result is a plain array, so that rules can use ops on either.
     """
     now = mode.now
+    op = object.__new__(cls)
     if now.recorder is not None:
-        inputs, options = now.recorder.lifted((inputs, options))
+        inputs, options = now.recorder.enter(op, inputs, options)
     arrays: Any = []
     found = required = scalars = theirs = False
     for x in inputs:
@@ -149,13 +149,14 @@ def apply(cls: type[Op], inputs: tuple, options: dict[str, Any]) -> Any:
             scalars, theirs = scalars or isinstance(x, np.generic), True
     if scalars and found:  # a NumPy scalar beside a Tensor is as weak as a Python number: it does not promote
         arrays = [x.item() if isinstance(x, np.generic) else array for x, array in zip(inputs, arrays)]
-    op = object.__new__(cls)
     if options:
         op.options = options
     try:
         data = op.forward(*arrays, **options) if cls.is_built_in else _users_forward(op, arrays)
     except (TypeError, ValueError, IndexError) as error:
         raise _explained(error, op, arrays) from error
+    if now.recorder is not None:
+        now.recorder.leave(data)
     if not found:
         return data
     if type(data) is ndarray and not data.ndim:
@@ -220,7 +221,7 @@ def _explained(error: Exception, op: Op, arrays: Any) -> Exception:
 
 
 # What the engine notes on each op that it records.
-RECORD = frozenset(vars(Op)["__annotations__"]) | {"time", "recording"}
+RECORD = frozenset(vars(Op)["__annotations__"]) | {"time"}
 
 
 def _described(x: Any) -> str:
@@ -338,14 +339,13 @@ def _attach(function: Any, names: tuple[str, ...], numpy: tuple, operator: str |
 
 
 _TWO_SIDED = ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or")
-_NO_OPTIONS: dict[str, Any] = {}
 
 
 def _operator(function: Any, swapped: bool = False) -> Any:
     """``x + y`` for a Tensor x; swapped, for a Tensor y."""
     op = function.op
-    straight = lambda self, other: apply(op, (self, other), _NO_OPTIONS)
-    reflected = lambda self, other: apply(op, (other, self), _NO_OPTIONS)
+    straight = lambda self, other: apply(op, (self, other), {})
+    reflected = lambda self, other: apply(op, (other, self), {})
     return functools.update_wrapper(reflected if swapped else straight, function)  # its text, its signature and `op`
 
 

@@ -68,7 +68,7 @@ class Tensor(Methods):
     @staticmethod
     def _from_array(array, op: Op | None = None) -> Tensor:
         """A Tensor around an array or NumPy scalar as it is, the result of ``op`` if that was recorded."""
-        tensor = _new(Tensor)
+        tensor = object.__new__(Tensor)
         tensor._array = array
         tensor._grad = tensor._hooks = tensor.name = None
         tensor._requires_grad = op is not None
@@ -100,11 +100,11 @@ class Tensor(Methods):
         else:
             self._make_array()
             guard.note_change(self._array)
-            self._array = np.array(value, dtype=self.dtype)
+            self._array = _to_array(value, self.dtype)
 
     def _make_array(self) -> None:
         """From here on an array, and no NumPy scalar: one with a place in memory that can be shared."""
-        if isinstance(self._array, np.generic):
+        if issubclass(type(self._array), np.generic):  # a recorded one is no NumPy scalar, though it says so
             self._array = np.asarray(self._array)
 
     @property
@@ -450,8 +450,7 @@ class Tensor(Methods):
         hint = "" if name.startswith("_") else here(name, dir(self))
         raise AttributeError(f"Tensor has no attribute {name!r}{hint}")
 
-    def __copy__(self) -> Tensor:
-        return self.__deepcopy__({})
+    __copy__ = lambda self: self.__deepcopy__({})
 
     def __deepcopy__(self, memo) -> Tensor:
         self._must_be_leaf("copy")
@@ -463,9 +462,6 @@ class Tensor(Methods):
     def __reduce__(self):
         self._must_be_leaf("pickle")
         return type(self), (np.asarray(self._array), self._requires_grad, None, self.name)
-
-
-_new = object.__new__
 
 
 def _to_array(data, dtype) -> np.ndarray:

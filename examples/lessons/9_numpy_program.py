@@ -28,14 +28,14 @@ from tinygrad_relu.lab import figures
 # %% [markdown] lang="en"
 # ## A training step
 #
-# Forty points of the two moons, with the labels -1 and 1; four ReLU neurons and one that adds up. The update is
-# written out by hand, as in lesson 1: each parameter goes against its slope.
+# Forty points of the two moons, with the labels -1 and 1; four ReLU neurons and one that adds up. The optimizer does
+# what you did by hand in lesson 1: each parameter goes against its slope.
 
 # %% [markdown] lang="ko"
 # ## 학습 한 단계
 #
-# 두 반달의 점 40개에 레이블 -1과 1을 붙였어요. 렐루 뉴런 네 개와 그것을 더하는 뉴런 하나가 있어요. 갱신은 1번 수업처럼
-# 손으로 직접 작성해요. 파라미터마다 자기 기울기의 반대 방향으로 움직여요.
+# 두 반달의 점 40개에 레이블 -1과 1을 붙였어요. 렐루 뉴런 네 개와 그것을 더하는 뉴런 하나가 있어요. 옵티마이저는
+# 1번 수업에서 손으로 하던 일을 해요. 파라미터마다 자기 기울기의 반대 방향으로 움직여요.
 
 # %%
 X, y = data.moons(40, noise=0.1, seed=1)
@@ -46,13 +46,13 @@ def make_step():
     """A network that starts with the same weights each time, and one step of its training."""
     with tg.random.seeded(0):
         model = nn.MLP(2, [4], 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
 
-    def train_step(X, y, lr):
+    def train_step(X, y):
         loss = tg.mse_loss(model(X), y)
-        model.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        for p in model.parameters():
-            p.data -= lr * p.grad.data
+        optimizer.step()
         return loss
 
     return model, train_step
@@ -76,7 +76,7 @@ tg.draw(tg.mse_loss(model(X), y), direction="TB")
 # %%
 model, step = make_step()
 compiled = tg.compile(step)
-first_loss = compiled(X, y, 0.1)
+first_loss = compiled(X, y)
 print(compiled.source)
 
 # %% [markdown] lang="en"
@@ -85,19 +85,19 @@ print(compiled.source)
 # | line of the program | where you have met it |
 # | --- | --- |
 # | `np.less_equal(linear0, 0, out=relu1_mask)` | forward saves the mask: lesson 5 |
-# | `np.multiply(grad_linear2, 0.05, ...)` | the loss is a mean of 40 squares: its slope is 2/40 of what is missing |
-# | `np.dot(ones40, grad_linear2, ...)` | one bias, forty rows: the gradient is a sum, lesson 4 |
+# | `np.multiply(..., np.float32(0.05), out=grad_linear2)` | the loss is a mean of 40 squares: its slope is 2/40 of what is missing |
+# | `np.dot(ones40, grad_linear2, out=grad_bias2)` | one bias, forty rows: the gradient is a sum, lesson 4 |
 # | `np.putmask(grad_linear0, relu1_mask, 0)` | backward uses the mask: lesson 5 |
-# | `np.dot(X_T, grad_linear0, ...)` | a weight's slope is its input times what comes back: lesson 1 |
+# | `np.dot(X.T, grad_linear0, out=grad_weight0.T)` | a weight's slope is its input times what comes back: lesson 1 |
 # | the order of the backward pass | from the loss on, no node before all of its gradients are in: lesson 3 |
 #
 # And three things that an expert would have done by hand:
 #
 # - **The loop over the parameters is gone.** All 17 numbers lie in one vector `theta`, their slopes in `grad`, and the
-#   update is a product and a difference of vectors. `linear0_weight` and the others are windows (views) on it.
-# - **`relu1 = linear0  # in the same memory`**: what was there before ReLU is not needed again, only the mask is. So
-#   ReLU writes over it. The class of lesson 5 did that too, where it was wrong; here nobody else looks.
-# - **No memory is asked for** while it runs: each `out=` names an array that was made once.
+#   update is a product and a difference of vectors. `weight0` and the others are windows (views) on it.
+# - **What does not depend on the data is made once**, above the function: the 40 ones, and memory for results.
+# - **Hardly any memory is asked for** while it runs: each `out=` names an array of its own that was made once. Nothing is
+#   written over that somebody could still want to look at, as the class of lesson 5 did.
 
 # %% [markdown] lang="ko"
 # ## 읽어 보기
@@ -105,20 +105,19 @@ print(compiled.source)
 # | 프로그램의 줄 | 어디서 보았나요? |
 # | --- | --- |
 # | `np.less_equal(linear0, 0, out=relu1_mask)` | 순전파가 마스크를 저장해요: 5번 |
-# | `np.multiply(grad_linear2, 0.05, ...)` | 손실은 제곱 40개의 평균이니, 기울기는 차이의 2/40이에요 |
-# | `np.dot(ones40, grad_linear2, ...)` | 편향 하나를 40줄이 함께 쓰니, 기울기는 합이에요: 4번 |
+# | `np.multiply(..., np.float32(0.05), out=grad_linear2)` | 손실은 제곱 40개의 평균이니, 기울기는 차이의 2/40이에요 |
+# | `np.dot(ones40, grad_linear2, out=grad_bias2)` | 편향 하나를 40줄이 함께 쓰니, 기울기는 합이에요: 4번 |
 # | `np.putmask(grad_linear0, relu1_mask, 0)` | 역전파가 마스크를 써요: 5번 |
-# | `np.dot(X_T, grad_linear0, ...)` | 가중치의 기울기는 입력 곱하기 돌아온 기울기예요: 1번 |
+# | `np.dot(X.T, grad_linear0, out=grad_weight0.T)` | 가중치의 기울기는 입력 곱하기 돌아온 기울기예요: 1번 |
 # | 역전파의 순서 | 손실에서 시작해서, 받을 기울기를 다 받은 노드만 움직여요: 3번 |
 #
 # 그리고 전문가가 손으로 썼다면 했을 일이 세 가지 있어요.
 #
 # - **파라미터를 도는 반복문이 사라졌어요.** 수 17개가 모두 `theta`라는 벡터 하나에, 기울기는 `grad`에 들어 있어요.
-#   그래서 갱신은 벡터의 곱과 차로 끝나요. `linear0_weight` 같은 것들은 이 벡터를 들여다보는 창(뷰)이에요.
-# - **`relu1 = linear0  # in the same memory`**: 렐루를 통과하기 전의 값은 다시 필요하지 않고 마스크만 있으면 돼요.
-#   그래서 렐루가 그 자리에 덮어써요. 5번 수업의 클래스도 덮어썼지만 거기서는 틀린 일이었지요. 여기서는 다른 누구도 그
-#   값을 보지 않아요.
-# - **실행 중에는 메모리를 새로 요청하지 않아요.** `out=` 뒤에는 모두 처음에 한 번 만들어 둔 배열이 와요.
+#   그래서 갱신은 벡터의 곱과 차로 끝나요. `weight0` 같은 것들은 이 벡터를 들여다보는 창(뷰)이에요.
+# - **데이터와 상관없는 것은 한 번만 만들어요.** 함수 위에 있는 1 마흔 개와 결과를 담을 메모리가 그래요.
+# - **실행 중에는 메모리를 거의 새로 요청하지 않아요.** `out=` 뒤에는 모두 처음에 한 번 만들어 둔, 저마다의 배열이 와요.
+#   5번 수업의 클래스처럼 누가 아직 볼지도 모르는 값을 덮어쓰지도 않아요.
 
 # %% [markdown] lang="en"
 # ## Is it really the same?
@@ -155,7 +154,7 @@ def load(text):
 
 def parameters_of(module):
     """The weights and biases of a program, one after the other."""
-    names = ("linear0_weight", "linear0_bias", "linear2_weight", "linear2_bias")
+    names = ("weight0", "bias0", "weight2", "bias2")
     return np.concatenate([getattr(module, name).ravel() for name in names])
 
 
@@ -164,11 +163,11 @@ print("it imports:", re.findall(r"^import \w+", text, flags=re.M))
 
 # %%
 my_step = load(text)
-by_the_file = [float(my_step.train_step(X, y, 0.1)) for _ in range(200)]
+by_the_file = [float(my_step.train_step(X, y)) for _ in range(200)]
 
 twin, by_the_engine = make_step()
-by_the_engine(X, y, 0.1)  # the compiled one was called once before it was saved
-op_by_op = [by_the_engine(X, y, 0.1).item() for _ in range(200)]
+by_the_engine(X, y)  # the compiled one was called once before it was saved
+op_by_op = [by_the_engine(X, y).item() for _ in range(200)]
 
 weights = nn.utils.parameters_to_vector(twin.parameters())
 print("losses the same to the last bit: ", by_the_file == op_by_op)
@@ -191,21 +190,21 @@ show(picture_of_both())
 # ## What was saved
 #
 # Between the recording and the program stand small passes, each with one idea. `report()` tells what each has saved in
-# this step: calls of NumPy, allocations, buffers, bytes.
+# this step: calls of NumPy.
 
 # %% [markdown] lang="ko"
 # ## 무엇을 아꼈을까요?
 #
 # 기록을 프로그램으로 바꾸는 동안 작은 패스들을 거쳐요. 패스마다 아이디어가 하나씩 있어요. `report()`는 각 패스가 이
-# 단계에서 무엇을 아꼈는지 알려 줘요. NumPy 호출 수, 메모리 할당 수, 버퍼 수, 바이트 수예요.
+# 단계에서 NumPy 호출을 몇 번 아꼈는지 알려 줘요.
 
 # %%
 print(compiled.report())
 
 # %% [markdown] lang="en"
-# The pass `updates` has made one rule of four. `copies` and `dead` have left out what nobody reads. `buffers` shows
-# what the fixed arrays cost, `inplace` and `reuse` how they share memory, as `relu1` and `linear0` do. The last line is
-# what is left. Does that pay? Time both on your machine: the smaller the arrays, the more it does.
+# `copies` and `dead` have left out what nobody reads, `common` what was computed twice; `destinations` lets gradients be
+# written where the optimizer wants them, and `once` makes only once what is always the same. Below stands what is left.
+# Does that pay? Time both on your machine: the smaller the arrays, the more it does.
 #
 # ## Exercise 1
 #
@@ -214,9 +213,9 @@ print(compiled.report())
 # helps.)
 
 # %% [markdown] lang="ko"
-# `updates` 패스는 규칙 네 개를 하나로 합쳤어요. `copies`와 `dead`는 아무도 읽지 않는 것을 뺐어요. `buffers`는 미리
-# 만들어 둔 배열의 비용이고, `inplace`와 `reuse`는 `relu1`과 `linear0`처럼 메모리를 함께 쓰게 해요. 마지막 줄이 남은
-# 것이에요. 효과가 있을까요? 여러분의 컴퓨터에서 직접 시간을 재 보세요. 배열이 작을수록 효과가 커요.
+# `copies`와 `dead`는 아무도 읽지 않는 것을, `common`은 두 번 계산한 것을 뺐어요. `destinations`는 기울기를 옵티마이저가
+# 바라는 자리에 바로 쓰게 하고, `once`는 늘 같은 것을 한 번만 만들어요. 아래에 남은 것이 나와요. 효과가 있을까요?
+# 여러분의 컴퓨터에서 직접 시간을 재 보세요. 배열이 작을수록 효과가 커요.
 #
 # ## 연습 문제 1
 #
@@ -234,7 +233,7 @@ def with_line(line):
 
 def losses_with(line):
     module = with_line(line)
-    return [float(module.train_step(X, y, 0.1)) for _ in range(20)]
+    return [float(module.train_step(X, y)) for _ in range(20)]
 
 
 def gives_the_engines_losses(line):
@@ -267,19 +266,19 @@ exercise(answer, gives_the_engines_losses, hint)
 # %%
 def with_update(line):
     """The saved program with this line in the place of its update."""
-    update = r"np\.multiply\(lr, grad.*\n.*np\.subtract\(theta.*"
+    update = r"np\.multiply\(grad, lr.*\n.*np\.subtract\(theta.*"
     changed = re.sub(update, lambda _: line, text)
-    return load(re.sub(r"(def train_step.*\n)", r"\1    global theta\n", changed))
+    return load(re.sub(r"(\n    def train_step.*\n)", r"\1        nonlocal theta\n", changed))
 
 
 def weights_with(line):
     """All parameters after 20 steps, by the program with this line and by the engine."""
     module = with_update(line)
     model, first_step = make_step()
-    first_step(X, y, 0.1)
+    first_step(X, y)
     optimizer = optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
     for _ in range(20):
-        module.train_step(X, y, 0.1)
+        module.train_step(X, y)
         loss = tg.mse_loss(model(X), y)
         optimizer.zero_grad()
         loss.backward()

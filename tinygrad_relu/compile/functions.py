@@ -1,4 +1,4 @@
-"""Functions: what the recorder has to know of NumPy's functions."""
+"""Functions: the names of NumPy's functions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _SHAPED_BY_AN_ARGUMENT = {
 
 
 def shape_depends_on_data(name: str, args: tuple, options: dict[str, Any]) -> bool:
-    """Whether the numbers in the arguments, and not only their shapes, tell how many elements the result has."""
+    """Tell whether the numbers in the arguments, and not only their shapes, say how many elements the result has."""
     if name == "np.where":
         return len(args) == 1
     if name == "[]":
@@ -56,7 +56,7 @@ def shape_depends_on_data(name: str, args: tuple, options: dict[str, Any]) -> bo
 
 
 def _chooses(index: Any) -> bool:
-    """Whether an index takes as many elements as its numbers say: a mask, or a slice with a bound from the data."""
+    """Tell whether an index takes as many elements as its numbers say: a mask, or a slice to a number from the data."""
     if isinstance(index, slice):
         return any(isinstance(bound, (Traced, Number)) for bound in (index.start, index.stop, index.step))
     return isinstance(index, Traced) and index.dtype == np.bool_

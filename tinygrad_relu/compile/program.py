@@ -1,519 +1,449 @@
-"""Program: a plan made into a function, and the entry that gets its inputs and puts away what it leaves.
-
-The entry is written as Python too, since a step of a small network takes no longer than a few loops over lists.
-"""
+"""Program: one recording as a Python function, and what a call must look like for it to be the right one."""
 
 from __future__ import annotations
 
 import builtins
-import contextvars
+import inspect
+import linecache
 import types
-import warnings
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .. import guard, random
-from ..guard import owner_of
+from .. import random
+from ..guard import note_change, owner_of
 from ..mode import changes, get_default_dtype, mode
 from ..nn.module import Module
+from ..nn.parameter import Parameter
 from ..tensor import Tensor
-from .number import spelled
-from .passes import improve
-from .plan import Place, Plan, address_of, replaced_in
-from .recording import Leaf, Recording, same_structure
-from .spelling import Speller, in_silence
-from .tape import Call, Memory, Value, values_in
-from .updates import can_move, same_order
-from .watch import Watch
-
-__all__ = ["Differs", "MISS", "Program"]
-
-MISS = object()
-"""What the entry returns if the program is not for this call."""
-
-
-_SMALL = 16384  # bytes: up to here a copy of the state costs less than to find out whether it is needed
-
-
-class Differs(Exception):
-    """In the middle of the program something came out that the recording did not go by."""
-
-
-class Program:
-    """One recording as a function that is called with the leaves of the arguments, in their order.
-
-    ``enter(*leaves)`` returns the result, or MISS if the arguments, or something that the recording went by, are
-    others. Raises Differs, with nothing changed, if that shows only in the middle.
-    """
-
-    def __init__(
-        self, recording: Recording, structure: Any, leaves: list[Any], names: list[str], watch: Watch, without: Any = ()
-    ):
-        self.recording = recording
-        self.structure = structure
-        self.names = names
-        self.watch = watch
-        kept = [v for kind, what in recording.leaves if kind in ("tensor", "array", "number") for v in values_in(what)]
-        kept += [value for _, value in recording.outputs if value is not None]
-        self.plan = Plan.of(recording.tape, kept)
-        improve(self.plan, without)
-        self.renewed = self.plan.renewed()
-        plain = structure[0] == tuple(Leaf(i) for i in range(len(leaves))) and not structure[1]
-        self.takes = len(leaves) if plain else -1  # how many arguments, if all are given by place and as they are
-        self.signature = _signature(leaves, names, recording.modules)
-        self._leaves = [_without_data(leaf) for leaf in leaves]
-        self._numbers: dict[Value, str] = {}
-        self.speller = Speller(self.plan, self._short)
-        setup = self.speller.setup()
-        body = [
-            f"{self._short(v)}[()] = {spelled(v.formula, self._short)}"
-            for v in self.plan.numbers
-            if v.formula is not None
-        ]
-        for what, lines in self.speller.body():
-            body += in_silence(what, lines) if isinstance(what, Call) else lines
-        self.used = self._used()
-        self.fixed = [v for v in self.used if v.source.fixed]
-        self.starts = {v: address_of(v.array) for v in self.fixed if v.kind == "state" and v.is_array}
-        self.varying = [v for v in self.used if not v.source.fixed]
-        self.asked = [v for v in self._decided() if v not in self.used]
-        self.results = self._results()
-        named = (*watch.optimizers(), *recording.optimizers)
-        self.optimizers = list({id(optimizer): optimizer for optimizer in named}.values())
-        self.flats = [(optimizer, [list(flats) for flats in optimizer._flats]) for optimizer in recording.optimizers]
-        parameters = ", ".join(self._short(v) for v in self.varying)
-        text = [f"def program({parameters}):", *(f"    {line}" for line in body)]
-        text.append(f"    return {', '.join(self.results) or 'None'}" + ("," if len(self.results) == 1 else ""))
-        self._setup = builtins.compile("\n".join(setup), "<setup>", "exec")
-        self._program = builtins.compile("\n".join(text), "<program>", "exec")
-        self.namespace: dict[str, Any] = {"np": np, "Differs": Differs}
-        self._bind()
-        self.enter = _EntryWriter(self, self._leaves).entry()
-        self._forget()
-
-    def _forget(self) -> None:
-        """Let go of the arrays of the recording: all that the program needs stands in its namespace."""
-        for call in (*self.recording.tape.calls, *self.plan.setup, *self.plan.calls):
-            for value in call.touched:
-                value.forget()
-        for value in (*self.recording.tape.inputs, *self.plan.replaced):
-            value.forget()
-        for _, flat in self.recording.steps:
-            flat.forget_scratch()
-
-    def _short(self, value: Value) -> str:
-        return self._numbers.setdefault(value, f"v{len(self._numbers)}")
-
-    def _used(self) -> list[Value]:
-        """The inputs that the program needs."""
-        plan = self.plan
-        used: set[Value] = {*plan.kept, *plan.parts}
-        for call in (*plan.setup, *plan.calls):
-            used.update(call.reads)
-            used.update((call.out,) if call.out is not None else ())
-        for home in plan.homes.values():
-            used.update((home.value,) if isinstance(home, Place) else ())
-        used.update(values_in([v.formula for v in plan.numbers]))
-        for decision in plan.decisions:
-            if not self.speller.at_start(decision):
-                used.update(values_in(decision.expression))
-        return [v for v in plan.inputs if v in used]
-
-    def _decided(self) -> list[Value]:
-        """The inputs that decide, before the program is begun, whether it is the right one."""
-        found = [d.expression for d in self.plan.decisions if self.speller.at_start(d)]
-        return list(dict.fromkeys(values_in(found)))
-
-    def _results(self) -> list[str]:
-        """What the program returns: results and outputs, as memory of the caller's own."""
-        texts = []
-        taken: set[Any] = set()
-        for kind, what in self.recording.leaves:
-            if kind == "number":
-                texts.append(spelled(replaced_in(what.expression, self.plan.replaced), self._short))
-            elif kind in ("tensor", "array"):
-                texts.append(self._owned(self.plan.replaced.get(what, what), taken))
-        for _, value in self.recording.outputs:
-            if value is not None and not self._stays(value):
-                texts.append(self._owned(self.plan.replaced.get(value, value), taken))
-        return texts
-
-    def _owned(self, value: Value, taken: set[Any]) -> str:
-        name = self._short(value)
-        if not value.is_array:
-            return name
-        fresh = self.plan.is_fresh(value) and value.memory not in self.plan.homes and value.memory not in taken
-        taken.add(value.memory)
-        return name if fresh else self.speller.copied(value)
-
-    def _stays(self, value: Value) -> bool:
-        """Whether it is a place that is always the same, such as a parameter's part of the gradients."""
-        return value.kind == "state" and value in self.speller.once
-
-    # ------------------------------------------------------------------ binding
-
-    def _bind(self) -> None:
-        """Look up the arrays that stay where they are, and make buffers and views of them."""
-        for value in self.fixed:
-            self.namespace[self._short(value)] = value.source.fetch() if value.kind != "constant" else value.array
-        exec(self._setup, self.namespace)
-        exec(self._program, self.namespace)
-        self._keep_safe()
-
-    # ------------------------------------------------------------------ what an error must not change
-
-    def _keep_safe(self) -> None:
-        """Make room for copies of what the program changes in place: parameters, and what optimizers remember."""
-        written: dict[int, np.ndarray] = {}
-        places = [t._slot for t in self.recording.grad_tensors if getattr(t, "_slot", None) is not None]
-        gradients = {id(owner_of(place)) for place in places}
-        first = len(self.plan.calls)  # of the calls that change something
-        for i, call in enumerate(self.plan.calls):
-            value = self.plan.target_of(call)
-            if value is not None and value.kind == "state":
-                while value.source is None and value.base is not None:
-                    value = value.base
-                array = owner_of(value.source.fetch())
-                if value.source.key != "grad" and id(array) not in gradients:
-                    written[id(array)] = array
-                    first = min(first, i)
-        self.changing = list(written.values())
-        self.copies: list[np.ndarray] = []
-        self.drawn: Any = None  # the state of the random numbers before the call
-        self.unfinished = False  # whether the copies are those of a call that has not come to its end
-        late = [d for d in self.plan.decisions if not self.speller.at_start(d) and d.after > first]
-        small = sum(array.nbytes for array in self.changing) <= _SMALL
-        self.copies_always = bool(self.changing) and (small or bool(late))
-
-    def copy_state(self) -> None:
-        """Copy what the program will change, in case that a call in it raises."""
-        if not self.copies:
-            self.copies = [np.empty_like(array) for array in self.changing]
-        for array, copy in zip(self.changing, self.copies):
-            np.copyto(copy, array)
-        self.unfinished = True
-
-    def bring_back(self) -> None:
-        """Undo what an unfinished call has changed."""
-        if self.unfinished:
-            for array, copy in zip(self.changing, self.copies):
-                np.copyto(array, copy)
-        if self.drawn is not None:
-            random.generator().bit_generator.state = self.drawn
-        self.unfinished, self.drawn = False, None
-
-    def rebind(self) -> bool:
-        """Look them up again, after somebody has put others in their place; whether the program still fits."""
-        for _, flat in self.recording.steps:
-            if any(p._array.dtype != values.dtype for p, values, _ in flat._places):
-                return False
-            flat.adopt()
-        for flat in self.recording.laid:
-            moved = [(t, values) for t, values, _ in flat._places if t._array is not values]
-            if any(t._array.dtype != v.dtype or not can_move(t) or not same_order(t._array, v) for t, v in moved):
-                return False
-            flat.adopt()
-        for value in self.fixed:
-            if value.kind == "constant":
-                continue
-            now = value.source.fetch()
-            if not isinstance(now, np.ndarray) or (now.shape, now.dtype, now.strides) != value.layout:
-                return False
-        if not self._lie_as_they_lay():
-            return False
-        self._bind()
-        self.enter = _EntryWriter(self, self._leaves).entry()
-        return True
-
-    def _lie_as_they_lay(self) -> bool:
-        """Whether what lay in one memory does so again, each at its place, and nothing else lies there."""
-        found: dict[Memory, tuple[int, int]] = {}
-        for value, start in self.starts.items():
-            array = value.source.fetch()
-            place = id(owner_of(array)), address_of(array) - start
-            if found.setdefault(value.memory, place) != place:
-                return False
-        return len({owner for owner, _ in found.values()}) == len(found)
-
-    def is_alive(self) -> bool:
-        """Whether it could be the program for a call again: its optimizers still work on the same vectors."""
-        return all(optimizer._flats == flats for optimizer, flats in self.flats)
-
-    def misfit(self, structure: Any, leaves: list[Any]) -> str:
-        """Why the program is not for these arguments."""
-        if not same_structure(structure, self.structure):
-            return "there are other arguments"
-        for name, mine, given in zip(self.names, self._leaves, leaves):
-            if _described(_without_data(given)) != _described(mine):
-                return f"{name} is {_described(_without_data(given))}, and was {_described(mine)}"
-        changed = self.watch.changed()
-        if changed:
-            return f"{', '.join(changed)} stands for something else"
-        return "a number that the function goes by, or the state, has changed"
-
-
-# Where NumPy keeps what it does about NaN and infinity: to look whether that is the usual takes a tenth of np.geterr.
-_state: Any = getattr(getattr(getattr(np, "_core", None), "umath", None), "_extobj_contextvar", None)
-_usual = contextvars.Context().run(_state.get) if _state is not None else None
-
-
-def may_raise() -> bool:
-    """Whether a NumPy call can raise in the middle of its work: where warnings of NaN and infinity are errors."""
-    if _state is None or _state.get() is not _usual:
-        answers = set(np.geterr().values())
-        if answers & {"raise", "call"}:
-            return True
-        if "warn" not in answers:
-            return False
-    return "error" in [each[0] for each in warnings.filters]
+from ..words import plural
+from .guards import Guards, is_comparable, same_value
+from .number import Number
+from .passes import Plan
+from .recorder import Recorder
+from .spelling import identifier
+from .state import attributes, place_of_gradient, traits
+from .tape import CannotCompile, Expression, mapped, values_in
+from .text import Text, described
+from .traced import Traced
 
 
 @dataclass(frozen=True)
-class _Given:
-    """What is known of an argument that is an array: all but its elements."""
+class Leaf:
+    """The place of an array, a Tensor or a number in nested tuples, lists and dicts."""
 
-    kind: type  # Tensor, ndarray, or the class of a NumPy scalar
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    strides: tuple[int, ...]
+    index: int
 
 
-def _without_data(leaf: Any) -> Any:
-    if isinstance(leaf, np.generic):
-        return _Given(type(leaf), (), leaf.dtype, ())
-    if not isinstance(leaf, (Tensor, np.ndarray)):
-        return leaf
-    array = np.asarray(leaf._array) if isinstance(leaf, Tensor) else leaf
-    return _Given(Tensor if isinstance(leaf, Tensor) else np.ndarray, array.shape, array.dtype, array.strides)
+def flatten(thing: Any, leaves: list[Any]) -> Any:
+    """The structure of nested tuples, lists and dicts, with a Leaf for each thing inside, which is added to leaves."""
+
+    def leaf(x: Any) -> Leaf:
+        leaves.append(x)
+        return Leaf(len(leaves) - 1)
+
+    return mapped(leaf, thing, slices=False)
 
 
-def _described(leaf: Any) -> str:
-    if isinstance(leaf, _Given):
-        return f"{leaf.shape} {leaf.dtype}"
-    return "float" if type(leaf) is float else repr(leaf)
+def _same_structure(a: Any, b: Any) -> bool:
+    """Tell whether two structures are of the same kinds, which ``==`` does not ask of a named tuple."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, Leaf):
+        return a == b
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same_structure(a[name], b[name]) for name in a)
+    return len(a) == len(b) and all(map(_same_structure, a, b))
 
 
-def _signature(leaves: list[Any], names: list[str], modules: list[Any]) -> str:
-    """The arguments that a program takes, and the modes that it was recorded in."""
-    texts = [f"{name}: {_described(_without_data(leaf))}" for name, leaf in zip(names, leaves)]
-    if modules:
-        texts.append("training" if any(module.training for module in modules) else "evaluation")
-    if not mode.now.record:
-        texts.append("no_grad")
-    return ", ".join(texts)
+def unflatten(structure: Any, leaves: list[Any]) -> Any:
+    """The thing again, with other leaves."""
+    return mapped(lambda x: leaves[x.index], structure, slices=False)
 
 
-class _EntryWriter:
-    """Writes the entry: checks first, then the inputs, the program, and what it leaves behind."""
+class Program:
+    """One recording of a function for arguments of this structure. ``source`` is what runs, as Python."""
 
-    def __init__(self, program: Program, leaves: list[Any]):
-        self.program = program
-        self.leaves = leaves
-        self.lines: list[str] = []
-        self.stepped = {p for _, flat in program.recording.steps for p in flat.params}
-        self.names: dict[str, Any] = {
-            "MISS": MISS, "ndarray": np.ndarray, "Tensor": Tensor, "mode": mode, "program": program,
-            "run": program.namespace["program"], "from_array": Tensor._from_array, "note_change": guard.note_change,
-            "get_default_dtype": get_default_dtype, "np": np, "watch": program.watch,
-        }  # fmt: skip
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        structure: Any,
+        leaves: list[Any],
+        without: Any = (),
+        before: Program | None = None,
+        keep: bool = True,
+    ):
+        self.structure = structure
+        self.trusted = before is not None
+        args, kwargs = structure
+        self.takes = len(args) if not kwargs and all(isinstance(part, Leaf) for part in args) else -1
+        self.parameters = _parameters(function, structure)
+        self.names = _names(self.parameters, len(leaves))
+        self.kinds = [_kind(leaf) for leaf in leaves]
+        self.guards = Guards()
+        self.mode = mode.now.record, get_default_dtype()
+        self.recorder: Any = Recorder(self.guards)
+        try:
+            self.result = self._record(function, leaves)
+            self._write(function, without)
+            if before is not None:
+                self._agree(before)
+            if not keep:
+                self.recorder.state.put_back(undone=True)
+                self.recorder.undo.undo()
+        except BaseException:
+            self.recorder.state.put_back(undone=True)
+            self.recorder.undo.undo()
+            raise
+        self.stamp = changes[0]
+        if keep:
+            for array in self.written:
+                note_change(array)
+        self.recorder = None  # with it go the arrays of the run
+        self.guards.state.clear()
 
-    def entry(self) -> Callable[..., Any]:
-        """The function, of the leaves of the arguments."""
-        arguments = ", ".join(f"a{i}" for i in range(len(self.leaves)))
-        self._check_arguments()
-        self._check_state()
-        self._fetch()
-        self._check_decisions()
-        self._run()
-        text = f"def enter({arguments}):\n" + "\n".join(f"    {line}" for line in self.lines)
-        exec(builtins.compile(text, "<entry>", "exec"), self.names)
-        self.text = text
-        return self.names["enter"]
+    def take_result(self) -> Any:
+        """What the recorded call has returned; it is given away once."""
+        result, self.result = self.result, None
+        return result
 
-    def _named(self, thing: Any) -> str:
-        name = f"o{len(self.names)}"
-        self.names[name] = thing
-        return name
+    def _agree(self, before: Program) -> None:
+        """Raise CannotCompile unless an earlier recording has said the same."""
+        old, new = _code(before.source), _code(self.source)
+        if old == new and self.constants == before.constants:
+            return
+        old, new = before.source.splitlines()[1:], self.source.splitlines()[1:]
+        line = next((i for i, (a, b) in enumerate(zip(old, new)) if a != b), 0)
+        was, became = (old[line].strip(), new[line].strip()) if old[line : line + 1] else ("", "")
+        if was == became:
+            was, became = "a constant array", "another one"
+        rule = next(
+            (each.strip() for each in reversed(new[:line]) if each.lstrip().startswith("# ") and ".py:" in each), ""
+        )
+        where = f", near {rule[2:]}" if rule else ""
+        raise CannotCompile(
+            f"compile: two calls with the same arguments did not do the same{where}: {was!r} became {became!r}; what "
+            "differs from call to call must be an argument."
+        )
 
-    def _miss_if(self, condition: str) -> None:
-        self.lines.append(f"if {condition}: return MISS")
+    # ------------------------------------------------------------------ the recording
 
-    def _check_arguments(self) -> None:
-        for i, leaf in enumerate(self.leaves):
-            a = f"a{i}"
-            if isinstance(leaf, _Given):
-                if leaf.kind is Tensor:
-                    self._miss_if(f"not isinstance({a}, Tensor) or {a}._requires_grad")
-                    self.lines.append(f"{a} = {a}._array" if leaf.shape else f"{a} = np.asarray({a}._array)")
-                if leaf.kind not in (Tensor, np.ndarray):
-                    self._miss_if(f"type({a}) is not {self._named(leaf.kind)}")
-                    continue
-                dtype = self._named(leaf.dtype)
-                self._miss_if(
-                    f"type({a}) is not ndarray or {a}.shape != {leaf.shape} or {a}.dtype != {dtype} or "
-                    f"{a}.strides != {leaf.strides}"
-                )
-            elif type(leaf) is float:
-                self._miss_if(f"type({a}) is not float")
-            elif type(leaf) in (int, bool, str):
-                self._miss_if(f"type({a}) is not {type(leaf).__name__} or {a} != {leaf!r}")
-            else:
-                self._miss_if(f"{a} is not {self._named(leaf)}")
-
-    def _check_state(self) -> None:
-        now = mode.now
-        self.lines.append("now = mode.now")
-        record = "not now.record" if now.record else "now.record"
-        self._miss_if(f"{record} or get_default_dtype() is not {self._named(get_default_dtype())}")
-        self._check_names()
-        self._check_optimizers()
-        moved = []
-        for value in self.program.fixed:
-            owner, key = value.source.owner, value.source.key
-            if key == "data":
-                moved.append(f"{self._named(owner)}._array is not {self._named(value.source.fetch())}")
-        if moved:
-            self.lines.append(f"if {' or '.join(moved)}:")
-            self.lines.append("    if not program.rebind(): return MISS")
-            self.lines.append(
-                f"    return program.enter({', '.join(self._original(i) for i in range(len(self.leaves)))})"
+    def _record(self, function: Any, leaves: list[Any]) -> Any:
+        recorder, guards = self.recorder, self.guards
+        guards.enter(function)
+        for name, leaf in zip(self.names, leaves):
+            if not isinstance(leaf, (np.ndarray, Tensor, float)) or isinstance(leaf, Parameter):
+                guards.argument(name, leaf)
+        recorder.state.meet(guards.state)
+        stand_ins = [self._stand_in(i, leaf) for i, leaf in enumerate(leaves)]
+        args, kwargs = unflatten(self.structure, stand_ins)
+        named = {name: self._named(name, look) for name, look in guards.inputs.items()}
+        result = recorder.run(_with_stand_ins(function, named), args, kwargs)
+        recorder.state.check()
+        changed = guards.changed()
+        if changed is not None:
+            raise CannotCompile(
+                f"compile: the function changes {changed}, which would happen only in the first calls; return what "
+                "changes, or do it outside of the function."
             )
-        for source, gradient in self.program.recording.outputs:
-            if gradient is None or source.key != "grad" or source.owner in self.stepped:
-                continue
-            if self.program._stays(gradient):
-                slot = self.program.namespace[self.program._short(gradient)]
-                self._miss_if(f"{self._named(source.owner)}._slot is not {self._named(slot)}")
-        for tensor, was_none in self.program.recording.grads:
-            self._miss_if(f"{self._named(tensor)}._grad is {'not ' if was_none else ''}None")
+        mode.now.recorder = recorder
+        try:
+            recorder.state.settle()
+        finally:
+            mode.now.recorder = None
+        found: list[Any] = []
+        self.result_structure = flatten(result, found)
+        self.found = [_returned(leaf) for leaf in found]
+        self.left = recorder.state.left()
+        self.modes = recorder.state.modes()
+        given = [
+            _given(kind, value, getattr(value, "array", getattr(value, "value", value))) for kind, value in self.found
+        ]
+        recorder.state.put_back(undone=False)
+        for module, training in self.modes:
+            vars(module)["training"] = training
+        return unflatten(self.result_structure, given)
 
-    def _check_optimizers(self) -> None:
-        """Whether they have the same groups of the same parameters, in the same vectors."""
-        for optimizer, flats in self.program.flats:
-            self._miss_if(f"{self._named(optimizer)}._flats != {self._named(flats)}")
-        for optimizer in self.program.optimizers:
-            self._miss_if(self._are_others(f"{self._named(optimizer)}.param_groups", optimizer.param_groups))
-            for group in optimizer.param_groups:
-                self._miss_if(self._are_others(f"{self._named(group)}['params']", group["params"]))
+    def _stand_in(self, place: int, leaf: Any) -> Any:
+        """What the function gets in the place of an argument."""
+        recorder, name = self.recorder, self.names[place]
+        fetch = lambda leaves: leaves[place]
+        if isinstance(leaf, Tensor):
+            if leaf._requires_grad:
+                raise CannotCompile(
+                    f"compile: the argument {name!r} requires a gradient; a compiled function takes plain data. "
+                    "Keep what is learned outside of the arguments, as parameters are."
+                )
+            tensor_array = lambda leaves: np.asarray(leaves[place]._array)
+            return Tensor._from_array(recorder.input(np.asarray(leaf._array), "argument", name, tensor_array))
+        if isinstance(leaf, (np.ndarray, np.generic)):
+            return recorder.input(leaf, "argument", name, fetch)
+        if type(leaf) is float:
+            number = recorder.number(leaf, name, fetch)
+            number.formula.kind = "argument"
+            return number
+        return leaf
 
-    def _are_others(self, text: str, things: list[Any]) -> str:
-        """The condition that a list holds other objects."""
-        return f"[*map(id, {text})] != {self._named([id(each) for each in things])}"
+    def _named(self, name: str, look: Callable[[], Any]) -> Any:
+        """What stands in for a float or an array that the function names."""
+        fetch = lambda _: look()
+        if isinstance(look(), float):
+            return self.recorder.number(look(), name, fetch, "a number that the function names")
+        return self.recorder.input(look(), "named", name, fetch, about="an array that the function names")
 
-    def _check_names(self) -> None:
-        """Whether the names in the function's code stand for the same; looked at closely only where they may not."""
-        conditions = ["changes[0] != watch.stamp"]
-        self.names["changes"] = changes
-        for name in self.program.watch.names:
-            if name.key == "__code__":
-                conditions.append(f"{self._named(name.place.owner)}.__code__ is not {self._named(name.value)}")
-            elif name.content is not None or not isinstance(name.place, (dict, types.CellType)):
-                conditions.append(f"not {self._named(name)}.same()")
-            elif isinstance(name.place, dict):
-                conditions.append(f"{self._named(name.place)}.get({name.key!r}) is not {self._named(name.value)}")
+    # ------------------------------------------------------------------ the text
+
+    def _write(self, function: Any, without: Any) -> None:
+        recorder, tape = self.recorder, self.recorder.tape
+        results = [value for kind, value in self.found if kind in ("tensor", "array", "number")]
+        results += [value for _, _, value, _ in self.left if value is not None]
+        for where in {call.where for call in tape.calls}:
+            described(where)
+        self.plan = plan = Plan.of(tape, list(values_in(results)), without)
+        left = [(v, before) for _, _, v, before in self.left if v is not None]
+        stays = {v for v, _ in left if plan.now(v).fixed}  # gradients that lie in the optimizer's vector
+        self.stays = [plan.now(v).array if v in stays else None for _, _, v, _ in self.left]
+        self.renewed = [before for v, before in left if v not in stays]
+        nested = unflatten(self.result_structure, [value for _, value in self.found])
+        back = nested, [v for v, _ in left if v not in stays]
+        name = identifier(getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function"))
+        text = Text(name, self._about(function, name), tape, plan, recorder.pinned, back)
+        self.source = text.source
+        self.text = text
+        self.run: Any
+        self.run, self.differs = _made(text, name)
+        self.constants = [v.array.tobytes() for v in text.fixed if v.kind == "constant"]
+        self.fetches = [(v.fetch, v.kind == "argument") for v in text.varying]
+        self.fixed = [(v.fetch, v.array) for v in tape.inputs if v.fixed and v.kind == "state" and v in set(text.fixed)]
+        self._note_state(recorder)
+
+    def _note_state(self, recorder: Any) -> None:
+        """Note what is to be compared before a call, and renewed after it."""
+        state = recorder.state
+        self.pinned = [(value.fetch, value.array) for value in recorder.pinned]
+        self.gradients = state.gradients
+        inputs = [
+            v
+            for v in self.text.varying
+            if v.kind in ("state", "named") and isinstance(v.array, (np.ndarray, np.generic))
+        ]
+        self.varying = [(v.fetch, _kind(v.array)) for v in inputs]
+        self.modules = [(weakref.ref(module), before) for module, before in state.modules.items()]
+        self.left = [
+            (owner if isinstance(owner, Tensor) else weakref.ref(owner), name, value)
+            for owner, name, value, _ in self.left
+        ]
+        self.modes = [(weakref.ref(module), training) for module, training in self.modes]
+        self.traits = state.traits
+        self.flats = list(state.flats)
+        self.lists = [
+            (o, [list(flats) for flats in o._flats], [list(g["params"]) for g in o.param_groups])
+            for o in state.optimizers
+        ]
+        targets = [
+            call.out.array for call in recorder.tape.calls if call.out is not None and call.out.root.kind == "state"
+        ]
+        written = list({id(owner): owner for owner in map(owner_of, targets)}.values())
+        slots = [
+            t._slot for t in state.tensors.values() if getattr(t, "_slot", None) is not None and state.starts_anew(t)
+        ]
+        self.written = [array for array in written if not any(np.may_share_memory(array, slot) for slot in slots)]
+        self.copies = [(np.empty_like(array), array) for array in self.written]
+        self.draws = recorder._generator is not None
+        self.tensors = [(t, t._array) for t in state.tensors.values()]
+
+    def _about(self, function: Any, name: str) -> list[str]:
+        arguments = [(n, kind) for n, kind in zip(self.names, self.kinds) if kind[0] is np.ndarray]
+        target = getattr(function, "__func__", function)
+        code = getattr(target, "__code__", None)
+        place = f" ({code.co_filename.rpartition('/')[2]}:{code.co_firstlineno})" if code else ""
+        calls = plural(self.plan.count(), "call")
+        lines = [f"{name}({', '.join(self.names)}) as plain NumPy, in {calls}; recorded from {name}{place}.", ""]
+        width = max((len(n) for n, _ in arguments), default=0)
+        return [*lines, *(f"    {n:{width}}  {kind[1]} {kind[2]}" for n, kind in arguments)]
+
+    # ------------------------------------------------------------------ the call
+
+    def fits(self, structure: Any, leaves: list[Any]) -> bool:
+        """Tell whether all that the recording went by is as it was."""
+        return _same_structure(structure, self.structure) and self.fits_leaves(leaves)
+
+    def fits_leaves(self, leaves: Any) -> bool:
+        """The same for arguments that are known to be nested as in the recording."""
+        for leaf, kind in zip(leaves, self.kinds):
+            if not _is_of_kind(leaf, kind):
+                return False
+        for t, array in self.tensors:
+            if t._array is not array:
+                return False
+        if mode.now.record is not self.mode[0] or get_default_dtype() is not self.mode[1]:
+            return False
+        for t, place in self.gradients:
+            if place_of_gradient(t) != place:
+                return False
+        for fetch, kind in self.varying:
+            if _kind(fetch(leaves)) != kind:
+                return False
+        for fetch, value in self.pinned:
+            if not same_value(fetch(leaves), value):
+                return False
+        for optimizer, flats, params in self.lists:
+            if optimizer._flats != flats or [group["params"] for group in optimizer.param_groups] != params:
+                return False
+        return (changes[0] == self.stamp or self._are_modules_same()) and self.guards.hold()
+
+    def is_alive(self) -> bool:
+        """Tell whether the parameters still lie where they lay."""
+        return all(t._array is array for t, array in self.tensors)
+
+    def _are_modules_same(self) -> bool:
+        now = ((attributes(module()), before) for module, before in self.modules)
+        same = all(a.keys() == b.keys() and all(same_value(a[key], b[key]) for key in b) for a, b in now)
+        same = same and all(traits(t) == was for t, was in self.traits)
+        if same:
+            self.stamp = changes[0]
+        return same
+
+    def __call__(self, leaves: list[Any]) -> Any:
+        """What the function would return; raises ``differs`` where it would go another way, with nothing changed."""
+        drawn = random.generator().bit_generator.state if self.draws else None
+        for copy, array in self.copies:
+            np.copyto(copy, array)
+        try:
+            result = self.run(*[fetch(leaves) for fetch, _ in self.fetches])
+        except BaseException:  # as before the call, whoever goes on
+            for copy, array in self.copies:
+                np.copyto(array, copy)
+            if drawn is not None:
+                random.generator().bit_generator.state = drawn
+            raise
+        for flat in self.flats:
+            flat.step += 1
+        for array in self.written:
+            note_change(array)
+        for module, training in self.modes:
+            vars(module())["training"] = training
+        result, renewed = result if self.renewed else (result, ())
+        values = iter(renewed)
+        for place, (owner, name, value) in zip(self.stays, self.left):
+            new = None if value is None else place if place is not None else next(values)
+            if name == "grad":
+                owner._grad = Tensor._from_array(new)
+            elif name == "_grad":
+                owner._grad = new if self.flats or place is None else place[...]  # a new gradient to an optimizer
             else:
-                conditions.append(f"{self._named(name.place)}.cell_contents is not {self._named(name.value)}")
-        if self.program.watch.has_hidden:
-            conditions.append("not watch.same_hidden()")
-        self.lines.append(f"if {' or '.join(conditions)}:")
-        self.lines.append("    if not watch.same(): return MISS")
+                vars(owner())[name] = new
+        return self._wrapped(result)
 
-    def _original(self, i: int) -> str:
-        leaf = self.leaves[i]
-        return f"from_array(a{i})" if isinstance(leaf, _Given) and leaf.kind is Tensor else f"a{i}"
+    def _wrapped(self, result: Any) -> Any:
+        """The result of the program with Tensors where the function returns Tensors."""
+        if isinstance(self.result_structure, Leaf):
+            return _given(*self.found[0], result)
+        leaves: list[Any] = []
+        flatten(result, leaves)
+        return unflatten(self.result_structure, [_given(*found, now) for found, now in zip(self.found, leaves)])
 
-    def _fetch(self) -> None:
-        leaves = set(values_in([v.formula for v in self.program.plan.numbers]))  # of what is made an array in each call
-        for value in (*self.program.varying, *self.program.asked):
-            key, owner = value.source.key, value.source.owner
-            if isinstance(key, tuple) and key[0] == "argument":
-                text = f"a{key[1]}"
-            elif key == "step" and not isinstance(owner, dict):
-                text = f"{self._named(owner)}.step + 1"
-            elif isinstance(owner, dict):
-                place = f"[{key!r}]" if isinstance(key, str) else f"[{key[0]!r}][{key[1]}]"
-                text = f"{self._named(owner)}{place}"
-            elif isinstance(owner, Module):
-                text = f"vars({self._named(owner)})[{key!r}]"
-            else:
-                text = f"{self._named(value.source.fetch)}()"
-            name = self.program._short(value)
-            self.lines.append(f"{name} = {text}")
-            if value in leaves:
-                self._miss_if(f"type({name}) is not {self._named(type(value.array))}")
+    @property
+    def signature(self) -> str:
+        """The arguments that it takes."""
+        told = [f"{n}: {_told(kind)}" for n, kind in zip(self.names, self.kinds)]
+        modes = dict.fromkeys("training" if before["training"] else "evaluation" for _, before in self.modules)
+        return ", ".join([*told, *([" and ".join(modes)] if modes else [])]) or "no arguments"
 
-    def _check_decisions(self) -> None:
-        for decision in self.program.plan.decisions:
-            if self.program.speller.at_start(decision):
-                self._miss_if(self.program.speller.opposite(decision))
 
-    def _run(self) -> None:
-        program = self.program
-        arguments = ", ".join(program._short(v) for v in program.varying)
-        if program.copies_always:
-            self.lines.append("program.copy_state()")
-        elif program.changing:
-            self.lines.append("if may_raise(): program.copy_state()")
-            self.names["may_raise"] = may_raise
-        if program.recording.draws and any(not program.speller.at_start(d) for d in program.plan.decisions):
-            self.lines.append("program.drawn = generator().bit_generator.state")
-            self.names["generator"] = random.generator
-        results = ", ".join(f"r{i}" for i in range(len(program.results)))
-        self.lines.append(f"{results + ', = ' if results else ''}run({arguments})")
-        if program.changing:
-            self.lines.append("program.unfinished = False")
-        if "generator" in self.names:
-            self.lines.append("program.drawn = None")
-        self._keep_state()
-        self._give_back()
+def _made(text: Text, name: str) -> tuple[Any, Any]:
+    """The function that the text defines, and its error for numbers that it is not for."""
+    space: dict[str, Any] = {}
+    file = f"<tg.compile {name} {abs(hash(text.source))}>"
+    exec(builtins.compile(text.source, file, "exec"), space)
+    linecache.cache[file] = len(text.source), None, text.source.splitlines(True), file  # errors show its lines
+    return space["prepare"](*(value.array for value in text.fixed)), space.get("Differs", ())
 
-    def _keep_state(self) -> None:
-        recording = self.program.recording
-        for _, flat in recording.steps:
-            self.lines.append(f"{self._named(flat)}.step += 1")
-        number = sum(kind in ("tensor", "array", "number") for kind, _ in recording.leaves)
-        for source, value in recording.outputs:
-            if value is None:
-                text = "None"
-            elif self.program._stays(value):
-                text = self._named(self.program.namespace[self.program._short(value)])
-                # A new view each time, as Parameter has it: so its optimizer tells a new gradient from a used one.
-                text += "" if source.owner in self.stepped else "[...]"
-            else:
-                text, number = f"r{number}", number + 1
-            if source.key == "grad":
-                self.lines.append(f"{self._named(source.owner)}._grad = {text}")
-            else:
-                self.lines.append(f"vars({self._named(source.owner)})[{source.key!r}] = {text}")
-        for module, training in recording.modes.items():
-            self.lines.append(f"vars({self._named(module)})['training'] = {training}")
-        self.lines += [f"{self._named(flat)}.note_change()" for _, flat in recording.steps]
-        self.lines += [f"note_change({self._named(p)}._array)" for p in recording.assigned if p not in self.stepped]
 
-    def _give_back(self) -> None:
-        recording, number = self.program.recording, 0
-        texts = []
-        for kind, what in recording.leaves:
-            if kind in ("constant", "given"):
-                texts.append(self._named(what))
-                continue
-            texts.append(f"from_array(r{number})" if kind == "tensor" else f"r{number}")
-            number += 1
-        self.lines.append(f"return {self._structured(recording.structure, texts)}")
+def _with_stand_ins(function: Any, named: dict[str, Any]) -> Any:
+    """The function with these in the place of what it names."""
+    plain = getattr(function, "__func__", function)
+    if not named or not isinstance(plain, types.FunctionType):
+        return function
+    free = plain.__code__.co_freevars
+    cells = tuple(types.CellType(named[n]) if n in named else cell for n, cell in zip(free, plain.__closure__ or ()))
+    copy = types.FunctionType(plain.__code__, {**plain.__globals__, **named}, plain.__name__, plain.__defaults__, cells)
+    copy.__kwdefaults__ = plain.__kwdefaults__
+    return types.MethodType(copy, function.__self__) if plain is not function else copy
 
-    def _structured(self, structure: Any, texts: list[str]) -> str:
-        if isinstance(structure, Leaf):
-            return texts[structure.index]
-        if isinstance(structure, dict):
-            return "{" + ", ".join(f"{self._key(k)}: {self._structured(v, texts)}" for k, v in structure.items()) + "}"
-        inside = ", ".join(self._structured(each, texts) for each in structure)
-        if isinstance(structure, list):
-            return f"[{inside}]"
-        text = f"({inside}{',' if len(structure) == 1 else ''})"
-        return f"{self._named(structure._make)}({text})" if hasattr(structure, "_fields") else text
 
-    def _key(self, key: Any) -> str:
-        return self._named(key)
+def _code(source: str) -> list[str]:
+    """The lines without comments, which tell from where a call was made."""
+    return [line for line in source.splitlines()[1:] if not line.lstrip().startswith("#")]
+
+
+def _kind(leaf: Any) -> Any:
+    """What two arguments must share for one program to take both."""
+    array = leaf._array if isinstance(leaf, Tensor) else leaf
+    if isinstance(array, (np.ndarray, np.generic)):
+        return type(array), array.shape, array.dtype, getattr(array, "strides", ()), isinstance(leaf, Tensor)
+    if type(leaf) is float:
+        return (float,)
+    return type(leaf), (repr(leaf) if is_comparable(leaf) else id(leaf))
+
+
+def _is_of_kind(leaf: Any, kind: Any) -> bool:
+    if type(leaf) is np.ndarray:
+        return kind[0] is np.ndarray and (leaf.shape, leaf.dtype, leaf.strides, False) == kind[1:]
+    return _kind(leaf) == kind
+
+
+def _told(kind: tuple[Any, ...]) -> str:
+    return f"{kind[1]} {kind[2]}" if len(kind) > 2 else kind[0].__name__ if len(kind) == 1 else f"{kind[1]}"
+
+
+def _returned(leaf: Any) -> tuple[str, Any]:
+    if isinstance(leaf, Tensor):
+        return ("tensor", leaf._array.value) if type(leaf._array) is Traced else ("given", leaf)
+    if type(leaf) is Traced:
+        return "array", leaf.value
+    if type(leaf) is Number:
+        return "number", Expression(leaf.value, leaf.formula)
+    if leaf is None or isinstance(leaf, (bool, int, float, str)):
+        return "given", leaf
+    raise CannotCompile(
+        f"compile: the function returns a {type(leaf).__name__}; return Tensors, arrays and numbers, "
+        "in tuples, lists or dicts if there are several."
+    )
+
+
+def _given(kind: str, value: Any, now: Any) -> Any:
+    """What the caller gets."""
+    if kind == "given":
+        return value
+    if isinstance(now, np.ndarray) and now is getattr(value, "array", None):
+        now = np.array(now, order="K")
+    return Tensor._from_array(now) if kind == "tensor" else now
+
+
+def _parameters(function: Any, structure: Any) -> list[tuple[str, Any]]:
+    """How the function calls what it is given, and the structure of each."""
+    args, kwargs = structure
+    try:
+        target = function.forward if isinstance(function, Module) else function
+        parameters = inspect.signature(target).parameters.values()
+        named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        named = []
+    named += [f"x{i}" for i in range(len(named), len(args))]
+    return [*zip(named, args), *kwargs.items()]
+
+
+def _names(parameters: list[tuple[str, Any]], count: int) -> list[str]:
+    """A name for each array and number in the arguments; what lies in a list or dict has a number behind."""
+    names = [""] * count
+    for name, part in parameters:
+        leaves: list[Leaf] = []
+        mapped(leaves.append, part, slices=False)
+        inside = [leaf.index for leaf in leaves]
+        for i in inside:
+            names[i] = identifier(name if len(inside) == 1 else f"{name}{i}")
+    return names

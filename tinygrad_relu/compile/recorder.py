@@ -1,272 +1,385 @@
-"""Recorder: runs a function once and writes down what NumPy does in it, and what it reads and leaves behind.
+"""Recorder: one real run of a function, in which rules compute on Traced arrays that note each call of NumPy.
 
-While it runs, the arrays of Tensors, optimizers and modules are stood in for by Traced ones, wherever the package
-meets them (see mode.py). Afterwards all is put back; ``undo`` brings even the numbers back.
-
-What is done about arrays and NumPy's calls stands in calls.py, about gradients in gradients.py, about steps in
-optimizers.py; here is what the run itself needs, modules, and values assigned to Tensors.
+The engine says which rule runs (``enter``, ``leave``). Inside of a rule a number or a truth may be asked for, and is a
+condition of the program; outside of all rules it is the user who asks, and that is refused.
 """
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Callable, Iterable
+import linecache
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import random
+from ..guard import owner_of
 from ..mode import mode
+from ..place import file_and_line, users_place
 from ..tensor import Tensor
-from .asker import Asker, CannotCompile
-from .calls import CallRecorder, RecordedGenerator
-from .gradients import Gradients
+from .functions import ABOUT_SHAPE, WRITERS, public_name, shape_depends_on_data
+from .guards import Guards
 from .number import Number
-from .optimizers import Optimizers
-from .tape import Source, Tape, Value
-from .traced import Traced, rebuilt
-from .undo import Undo
-from .values import value_of
+from .state import State, Undo
+from .tape import Call, CannotCompile, Condition, Expression, Tape, Value, Where, mapped, values_in
+from .traced import Traced, plain
 
-__all__ = ["CannotCompile", "Recorder"]
+_HOW_TO_BRANCH = "use tg.where or np.where, or decide outside of the function"
+_RETURN_IT = "return the Tensor, and ask outside of the function"
 
 
 class Recorder:
-    """Writes the tape of one run.
+    """Writes a ``tape``. ``state`` is what the run has met of tensors, modules and optimizers."""
 
-    After ``run``, ``tape`` has the calls, ``outputs`` what the state became: (source, Value or None) for each gradient
-    and each buffer of a module that was set.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, guards: Guards) -> None:
         self.tape = Tape()
-        self._asker = Asker()
-        self._undo = Undo()
-        self._calls = CallRecorder(self.tape, self._asker, self._undo)
-        self._gradients = Gradients(self._calls, self._undo)
-        self._optimizers = Optimizers(self._calls, self._gradients, self._undo)
-        self._chance: Any = None  # the generator of random numbers of whoever calls the function
-        self._generator: RecordedGenerator | None = None
-        self._named: list[tuple[Any, Traced]] = []  # names in the user's program where Traced arrays stand
-        self._assigned: dict[int, tuple[Tensor, Traced]] = {}  # Tensors that were given another array, and their own
-        self.unsettled = False  # whether the run has changed how the state lies in memory
-        self.modules: dict[int, Any] = {}
-        self.buffers: list[tuple[Any, str]] = []  # of the modules that were called: module and name
-        self.tensors = self._calls.tensors  # those that the run has met
-        self.assigned = self._calls.assigned  # those whose elements became others, by their id
-        self.bound = self._calls.bound  # ids of Tensors that must stay in the array that they have
-        self.steps = self._optimizers.steps  # each optimizer, and the Flat that made a step
-        self.optimizers = self._optimizers.found
+        self.guards = guards
+        self.undo = Undo()
+        self.state = State(self)
+        self.pinned: list[Value] = []  # numbers that somebody has gone by: the program is for these only
+        self.refused: CannotCompile | None = None  # the last refusal: it holds also if the user's code catches it
+        self._rules: list[Where] = []
+        self._part = "forward"
+        self._known: dict[int, tuple[Any, Value]] = {}  # arrays by their id, kept alive
+        self._roots: dict[int, Value] = {}  # the same for arrays that own their memory
+        self._errors = dict(_errors())
+        self._thread = threading.get_ident()
+        self._generator: Any = None
+        self._real_generator = random.generator()
 
-    # ------------------------------------------------------------------ the run
-
-    def run(self, function: Callable[..., Any], args: Any, kwargs: Any, profile: Any = None) -> Any:
-        """What the function returns, with Traced arrays in it; ``profile`` is told of each call that Python makes."""
-        now = mode.now
-        self._chance = random.generator()
-        self._asker.begin(function)
-        now.recorder = self
-        # A trace is told of Python's calls only, a profile of C's too, which takes longer; a debugger needs the first.
-        get, set_ = (sys.gettrace, sys.settrace) if sys.gettrace() is None else (sys.getprofile, sys.setprofile)
-        free = get() is None
-        if profile is not None and free:
-            set_(profile)
+    def run(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Call the function, and keep what it does; undo all of it if it raises or is refused."""
+        mode.now.recorder = self
         try:
             result = function(*args, **kwargs)
-            if self._asker.refused is not None:  # somebody has caught the error
-                raise self._asker.refused
-            self.write_assigned()
+            if self.refused is not None:
+                raise self.refused
             return result
         finally:
-            if profile is not None and free:
-                set_(None)
-            now.recorder = None
-            self._asker.end()
+            mode.now.recorder = None
 
-    # ------------------------------------------------------------------ before it: what stands in
+    # ------------------------------------------------------------------ what the engine says
 
-    def traced(self, value: Value) -> Traced:
-        """What stands in for the value while the function runs."""
-        return self._calls.traced(value)
+    def enter(self, op: Any, inputs: Any, options: Any) -> Any:
+        """Begin the forward rule of an op; what it computes on: the same with stand-ins."""
+        self.guards.rules(type(op))
+        lifted = self.lifted((inputs, options))
+        self._rules.append(self._beginning("forward", op))
+        return lifted
 
-    def number(self, source: Source, value: Any) -> Number:
-        """A Python number that is fetched anew for each call."""
-        return self._calls.number(source, value)
+    def enter_backward(self, op: Any) -> None:
+        """Begin the backward rule of an op."""
+        self._part = "backward"
+        self._rules.append(self._beginning("backward", op))
 
-    def argument(self, array: Any, place: int, name: str) -> Value:
-        """An array that the function is called with, and which of the arguments it is."""
-        return self._calls.values.argument(array, place, name)
+    def _beginning(self, part: str, op: Any) -> Where:
+        """A rule of an op, with the module that computes it, as 0: Linear, and its number, as 0."""
+        call = op.call if part == "backward" else mode.now.call
+        path = self.state.paths.get(id(call[0]), "") if call else ""
+        last = path.rpartition(".")[2]
+        inside = f"{path}: {type(call[0]).__name__}" if path else ""
+        return Where(part, op, inside=inside, number=last if last.isdigit() else "")
 
-    def number_options(self, group: dict[str, Any]) -> None:
-        """The options of a group of parameters of an optimizer are Numbers until the run is over."""
-        self._optimizers.number_options(group)
+    def begin(self, name: str) -> None:
+        """Begin something of this package that goes by numbers as a rule does."""
+        self._rules.append(Where(self._part, name=name, about=name))
 
-    def stand_in(self, name: Any) -> None:
-        """A plain array that has a name in the user's program is stood in for until the run is over."""
-        traced = self._standing_in(name.value)
-        name.put(traced)
-        self._named.append((name, traced))
-
-    def _standing_in(self, value: Any) -> Any:
-        if type(value) is np.ndarray:
-            return self._calls.outside(value)
-        if not isinstance(value, tuple):
-            return value
-        return rebuilt(value, [self._standing_in(item) for item in value])
-
-    # ------------------------------------------------------------------ after it: what has become of the state
-
-    @property
-    def draws(self) -> bool:
-        """Whether random numbers were drawn."""
-        return self._generator is not None
-
-    @property
-    def grad_tensors(self) -> list[Any]:
-        """The tensors whose gradient was looked at or set."""
-        return self._gradients.tensors
-
-    def grad_conditions(self) -> list[tuple[Any, bool]]:
-        """The tensors that the run asked whether they have a gradient, and the answer at the start."""
-        return self._gradients.conditions()
-
-    def options_changed(self) -> bool:
-        """Whether the function itself has set an option of an optimizer, as a scheduler does."""
-        return self._optimizers.options_changed()
-
-    def outputs(self) -> list[tuple[Source, Value | None]]:
-        """What the run has left in attributes: gradients, and buffers of modules."""
-        found = self._gradients.outputs()
-        for module, name in self.buffers:
-            value = value_of(vars(module)[name])
-            source = _buffer_source(module, name)
-            if value is not self._calls.values.at(source):
-                found.append((source, value))
-        return found
-
-    def escaped(self) -> list[Traced | Number]:
-        """What was made in the run and is still held by somebody."""
-        return self._calls.escaped()
-
-    def put_back(self) -> None:
-        """Plain arrays again where Traced ones stood in."""
-        self._gradients.put_back()
-        for module, name in self.buffers:
-            value = vars(module)[name]
-            vars(module)[name] = value.array if isinstance(value, Traced) else value
-        self._undo.put_back()
-        for name, traced in self._named:
-            if name.now() is traced:
-                name.put(name.value)
-        self._named.clear()
-        self._optimizers.put_back()
-
-    def undo(self, forget_memories: bool = True) -> None:
-        """Bring the numbers back that were there before the run, and forget what optimizers have begun to remember."""
-        self.put_back()
-        if forget_memories:
-            self._optimizers.forget_memories()
-        self._undo.undo()
-
-    # ------------------------------------------------------------------ what the package calls while it runs
-
-    def refusal(self, what: str, advice: str) -> CannotCompile:
-        """The error, with the line of the user's program."""
-        return self._asker.refusal(what, advice)
+    def leave(self, result: Any) -> None:
+        """End the rule: what it has made has a name now."""
+        where = self._rules.pop()
+        op, wish = where.op, self.tape.wishes.setdefault
+        if op is None:
+            return
+        if where.part == "forward":
+            name = op.name + where.number
+            saved = [(f"{name}_{key}", x) for key, x in vars(op).items() if type(x) is Traced]
+            for name, x in [(name, result), *saved]:
+                if type(x) is Traced and x.value.kind == "made":
+                    wish(x.value, name)
+        else:
+            gradients = result if isinstance(result, tuple) else (result,)
+            for parent, gradient in zip(op.arguments or (), gradients):
+                known = getattr(parent, "_array", None)
+                if type(known) is Traced and type(gradient) is Traced and gradient.value.kind == "made":
+                    wish(gradient.value, f"grad_{self.tape.wishes.get(known.value) or known.value.name or 'x'}")
 
     def lifted(self, thing: Any) -> Any:
         """The same with Traced arrays in the place of plain ones, and with Tensors that hold such."""
-        return self._calls.lifted(thing)
+        if isinstance(thing, Tensor):
+            self.state.tensor(thing)
+            return thing
+        if type(thing) is np.ndarray:
+            return self.outside(thing)
+        if type(thing) in (tuple, list):
+            weak = any(isinstance(item, Tensor) for item in thing)
+            return type(thing)(self._weak(self.lifted(item)) if weak else self.lifted(item) for item in thing)
+        if type(thing) is dict:
+            return {name: self.lifted(item) for name, item in thing.items()}
+        return thing
 
-    def new_array(self, data: Any, dtype: Any, make: Callable[[Any, Any], np.ndarray]) -> Any:
-        """The array of a new Tensor: a copy, or a constant if it is made of plain Python numbers."""
-        return self._calls.new_array(data, dtype, make)
+    def _weak(self, thing: Any) -> Any:
+        """A NumPy scalar beside a Tensor as a Python number, which does not promote (as apply has it)."""
+        if type(thing) is Traced and isinstance(thing.array, np.generic):
+            return self.call(".item", lambda x: x.item(), (thing,), {})
+        return thing
 
-    def tensor(self, t: Tensor) -> None:
-        """Let the Tensor hold a Traced array until the run is over."""
-        self._calls.tensor(t)
-
-    def module(self, module: Any) -> None:
-        """A module is called: its parameters and buffers belong to the state."""
-        if id(module) in self.modules:
-            return
-        self.modules[id(module)] = module
-        for name, value in list(vars(module).items()):
-            if isinstance(value, Tensor):
-                self.tensor(value)
-            elif name in module._persistent and isinstance(value, (np.ndarray, np.generic)):
-                held = self._calls.given(_buffer_source(module, name), value)
-                self._undo.later(functools.partial(vars(module).__setitem__, name, value))
-                self.buffers.append((module, name))
-                vars(module)[name] = held
-
-    def called(self, module: Any, args: tuple) -> tuple:
-        """A module is called: its state is recorded, and an array that it is given becomes a Tensor, as a plain one."""
-        self.module(module)
-        if args and isinstance(args[0], Traced) and isinstance(args[0].array, np.ndarray):
-            return (Tensor(args[0]), *args[1:])
-        return args
-
-    def hold(self, t: Tensor) -> None:
-        """The gradient of the Tensor is looked at: what was there before the run is a part of the state."""
-        self._gradients.hold(t)
-
-    def forget(self, tensors: Iterable[Any]) -> None:
-        """The gradients are set to something else, without a look at what is there."""
-        self._gradients.forget(tensors)
-
-    def add_to_grad(self, t: Any, grad: Any) -> None:
-        """Add a Traced gradient to that of the Tensor; a parameter's goes to where its optimizer wants it."""
-        self._gradients.add(t, grad)
-
-    def assign(self, t: Tensor, value: Any) -> None:
-        """The elements of the Tensor become others, in the memory that it has."""
-        self.tensor(t)
-        value = self.lifted(value._array if isinstance(value, Tensor) else value)
-        if value is t._array:
-            return
-        if isinstance(value, Traced) and value.value.kind == "state":
-            raise self.refusal("an array is shared by two tensors (a.data = b.data)", "write a.data = np.copy(b.data)")
-        if not t._array.array.flags.writeable:
-            name = f" {t.name!r}" if t.name else ""
-            raise CannotCompile(
-                f"compile: the array of the tensor{name} of shape {t.shape} is read-only, so that it cannot take other "
-                "numbers; write p.data = np.copy(p.data) before."
-            )
-        if np.shape(value) != t.shape:
-            raise ValueError(f"Tensor.data: the new array has shape {np.shape(value)}, this tensor {t.shape}.")
-        home = t._array
-        t._array = np.copy(value).astype(t.dtype)
-        self._assigned.setdefault(id(t), (t, home))
-        self.assigned[id(t)] = t
-
-    def write_assigned(self) -> None:
-        """Write what was assigned to Tensors into their memory: who held the old array has seen the old numbers."""
-        for t, home in self._assigned.values():
-            home[...] = t._array
-            t._array = home
-        self._assigned.clear()
-
-    def step(self, optimizer: Any) -> None:
-        """One step of an optimizer, on Traced vectors."""
-        self.write_assigned()
-        self._optimizers.step(optimizer)
-        self.unsettled |= self._optimizers.moved
+    def new_array(self, data: Any, dtype: Any, make: Callable[..., Any]) -> Any:
+        """The array of a new Tensor: a copy of what is recorded, or a constant."""
+        data = self.lifted(data)
+        if type(data) is Traced:
+            return data.copy() if dtype is None else data.astype(dtype)
+        return self.outside(np.asarray(make(data, dtype)))
 
     def generator(self, real: Any) -> Any:
-        """What stands in for the package's generator of random numbers, which must be the one of the caller."""
-        if real is not self._chance:
+        """What stands for the package's random numbers: their draws are written down."""
+        if real is not self._real_generator:
             raise self.refusal(
-                "random numbers come from a generator of its own (tg.random.seeded)",
-                "put the with block around the call of the function",
+                "random numbers are drawn from a generator of their own", "put the block around the call"
             )
         if self._generator is None:
-            state = real.bit_generator.state
-            self._undo.later(lambda: setattr(real.bit_generator, "state", state))
-            self._generator = RecordedGenerator(self._calls, real)
+            before = real.bit_generator.state
+            self.undo.later(lambda: setattr(real.bit_generator, "state", before))
+            value = self.input(
+                real, "state", "rng", lambda _: random.generator(), about="the random numbers of tg.random"
+            )
+            self._generator = _RecordedGenerator(self, real, value.value)
         return self._generator
 
+    # what the package says of tensors, modules and optimizers: see State
+    def called(self, module: Any, args: tuple) -> tuple:
+        """A module is called."""
+        self.state.module(module)
+        return (Tensor._from_array(args[0]), *args[1:]) if args and type(args[0]) is Traced else args
 
-def _buffer_source(module: Any, name: str) -> Source:
-    return Source(module, name, functools.partial(vars(module).__getitem__, name), False, name)
+    def forget(self, tensors: Any) -> None:
+        """The gradients of these tensors are set to None, whatever they were."""
+        for t in tensors:
+            self.state.tensor(t)
+            self.state.forgotten.add(id(t))
+
+    def hold(self, t: Tensor) -> None:
+        """Somebody is about to read the gradient of this tensor."""
+        self.state.tensor(t)
+
+    def step(self, optimizer: Any) -> None:
+        """An optimizer makes a step."""
+        self._part = "update"
+        self._rules.append(Where("update", optimizer))
+        self.state.step(optimizer)
+        self._rules.pop()
+
+    # ------------------------------------------------------------------ values
+
+    def input(self, array: Any, kind: str, name: str, fetch: Any, fixed: bool = False, about: str = "") -> Traced:
+        """What stands in for an array that is fetched before each call; ``fixed`` if it must be the same one."""
+        value = Value(array, kind, name, fetch, fixed, about)
+        self.tape.inputs.append(value)
+        self._remember(array, value)
+        return Traced(self, value)
+
+    def vector(self, array: np.ndarray, name: str, about: str) -> Traced:
+        """What stands in for a vector of an optimizer."""
+        known = self._known.get(id(array))
+        return Traced(self, known[1]) if known else self.input(array, "state", name, lambda _: array, True, about)
+
+    def number(self, value: Any, name: str, fetch: Any, about: str = "") -> Number:
+        """What stands in for a Python number that may be another one in each call."""
+        held = Value(value, "state", name, fetch, about=about)
+        self.tape.inputs.append(held)
+        return Number(self, value, held)
+
+    def outside(self, array: np.ndarray) -> Traced:
+        """A plain array that comes up in the run: a part of the state, or a constant that holds what it holds now."""
+        found = self._known.get(id(array))
+        if found is not None and (found[1].kind != "constant" or _same_bits(found[1].array, array)):
+            return Traced(self, found[1])
+        root = self._roots.get(id(owner_of(array)))
+        if root is not None and root.kind != "constant":
+            return self.input(array, "state", "view", lambda _: array, True)
+        name = f"ones{array.size}" if array.ndim == 1 and (array == 1).all() else "constant"
+        value = Value(array.copy(order="K"), "constant", name, lambda _: None, True)
+        self.tape.inputs.append(value)
+        self._known[id(array)] = array, value
+        return Traced(self, value)
+
+    def _remember(self, array: Any, value: Value) -> None:
+        if isinstance(array, np.ndarray):
+            root = self._roots.setdefault(id(owner_of(array)), value)
+            value.base = root if root is not value else None
+            self._known[id(array)] = array, value
+
+    def value_of(self, thing: Any) -> Any:
+        """What stands on the tape for something that a call was given."""
+        if type(thing) in (Traced, _RecordedGenerator):
+            return thing.value
+        if type(thing) is Number:
+            return Expression(thing.value, thing.formula)
+        if type(thing) is np.ndarray:
+            return self.outside(thing).value
+        return thing
+
+    # ------------------------------------------------------------------ the calls of NumPy
+
+    def ufunc(self, ufunc: np.ufunc, method: str, inputs: tuple, options: dict[str, Any]) -> Any:
+        """A ufunc, or one of its methods, was called with something that is recorded."""
+        if getattr(np, ufunc.__name__, None) is not ufunc:
+            raise self.refusal(f"{ufunc.__name__} is called, which is none of NumPy's functions", "write it with NumPy")
+        name = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+        function: Any = ufunc if method == "__call__" else getattr(ufunc, method)
+        return (self.write if method == "at" else self.call)(name, function, inputs, options, inputs[0])
+
+    def array_function(self, function: Any, args: tuple, options: dict[str, Any]) -> Any:
+        """Another of NumPy's functions was called with something that is recorded."""
+        name = public_name(function)
+        if function in ABOUT_SHAPE or self._is_elsewhere():
+            return function(*plain(args), **plain(options))
+        if not name or function is np.apply_along_axis:
+            raise self.refusal(f"{function.__name__} is called, which cannot be written down", "write it another way")
+        return (self.write if function in WRITERS else self.call)(
+            name, function, args, options, args[0] if args else None
+        )
+
+    def call(self, name: str, function: Callable[..., Any], args: tuple, options: dict[str, Any], _: Any = None) -> Any:
+        """Carry out a call that gives something new, and write it down."""
+        if self._is_elsewhere():
+            return function(*plain(args), **plain(options))
+        out = options.get("out")
+        if out is not None:
+            targets = out if isinstance(out, tuple) else (out,)
+            if len(targets) != 1:
+                raise self.refusal(f"{name} writes several results into out=", "let it make new arrays")
+            return self.write(name, function, args, {**options, "out": targets[0]}, targets[0])
+        chosen = shape_depends_on_data(name, args, options)
+        if chosen and not self._rules:
+            raise self.refusal("how many elements there are depends on the data", "use np.where, or a fixed number")
+        call = Call(name, mapped(self.value_of, args), mapped(self.value_of, options), self.where())
+        result = function(*plain(args), **plain(options))
+        call.errors = self._changed_errors()
+        call.several = isinstance(result, (tuple, list))
+        call.results = tuple(self._made(call, each) for each in (result if call.several else (result,)))
+        self.tape.calls.append(call)
+        if chosen:
+            shapes = [Condition(("shape", v), v.array.shape, len(self.tape.calls)) for v in call.results]
+            self.tape.conditions += shapes
+        stand_ins = [self._standing_in(value) for value in call.results]
+        return mapped(lambda each: stand_ins.pop(0), result) if call.several else stand_ins[0]
+
+    def _made(self, call: Call, result: Any) -> Value:
+        if not isinstance(result, (np.ndarray, np.generic, int, float, bool)):
+            raise self.refusal(f"{call.function} gives a {type(result).__name__}", "only arrays can be written down")
+        value = Value(result, "made", maker=call)
+        self._remember(result, value)
+        return value
+
+    def _standing_in(self, value: Value) -> Any:
+        is_array = isinstance(value.array, (np.ndarray, np.generic))
+        return Traced(self, value) if is_array else Number(self, value.array, value)
+
+    def write(self, name: str, function: Any, args: tuple, options: dict[str, Any], target: Any) -> Any:
+        """Carry out a call that writes into memory that is there, and write it down."""
+        if self._is_elsewhere():
+            return function(*plain(args), **plain(options))
+        target = target if type(target) is Traced else self.lifted(target)
+        if type(target) is not Traced or target.value.root.kind in ("argument", "named", "constant"):
+            raise self.refusal("an argument, or an array made from nothing, is written into", "work on np.copy(x)")
+        if isinstance(target.array, np.ndarray) and not target.array.flags.writeable:
+            raise self.refusal("an array that is read-only is written into", "give the tensor an np.copy of it first")
+        if name == "[]=" and args[1] is Ellipsis and getattr(args[2], "value", None) is target.value:
+            return None  # t.data -= x ends with writing the array into itself
+        kept = {key: value for key, value in options.items() if key != "out"}
+        call = Call(name, mapped(self.value_of, args), mapped(self.value_of, kept), self.where(), out=target.value)
+        self.undo.keep(target.value.root)
+        function(*plain(args), **plain(options))
+        call.errors = self._changed_errors()
+        self.tape.calls.append(call)
+        return target if "out" in options else None
+
+    def where(self) -> Where:
+        """The rule that runs now; between the rules, the part of the step."""
+        return self._rules[-1] if self._rules else Where(self._part)
+
+    def _changed_errors(self) -> tuple[tuple[str, str], ...]:
+        return tuple((kind, value) for kind, value in _errors() if value != self._errors[kind])
+
+    def _is_elsewhere(self) -> bool:
+        """Another thread has come by an array that is being recorded: to it that is a plain one."""
+        return threading.get_ident() != self._thread
+
+    # ------------------------------------------------------------------ questions
+
+    def answer(self, array: Traced, kind: Callable[[Any], Any], words: str, noted: bool = True) -> Any:
+        """A plain number or truth, for a rule; it is a condition of the program. Refused in the user's own code."""
+        if self._is_elsewhere():
+            return kind(array.array)
+        if not self._rules:
+            raise self.refusal(words, _HOW_TO_BRANCH if kind is bool else _RETURN_IT)
+        outcome = kind(array.array)
+        if noted:
+            formula = (getattr(kind, "__name__", "int").replace("index", "int"), array.value)
+            self.tape.conditions.append(Condition(formula, outcome, len(self.tape.calls)))
+        return outcome
+
+    def number_of(self, array: Traced, index: tuple) -> Any:
+        """``.item()``: a number that the tape knows; refused in the user's own code, who would keep it."""
+        if self._is_elsewhere():
+            return array.array.item(*index)
+        if not self._rules:
+            raise self.refusal("a Python number is wanted (.item())", _RETURN_IT)
+        return self.call(".item", lambda x, *i: x.item(*i), (array, *index), {})
+
+    def pin(self, number: Number) -> None:
+        """Somebody goes by a number."""
+        self.decided(number, number.formula, number.value)
+
+    def decided(self, number: Number, formula: Any, outcome: Any) -> Any:
+        """Somebody goes by what was computed from numbers: those of the state are pinned, others are a condition."""
+        values = list(values_in(Expression(outcome, formula)))
+        if all(value.fetch is not None for value in values):
+            self.pinned += [value for value in values if value not in self.pinned]
+        elif not self._rules:
+            raise self.refusal("the function goes by a number that was computed in it", _HOW_TO_BRANCH)
+        else:
+            self.tape.conditions.append(Condition(Expression(outcome, formula), outcome, len(self.tape.calls)))
+        return outcome
+
+    def given_away(self, array: Traced, what: str, advice: str) -> Any:
+        """The plain array, to another thread only."""
+        if self._is_elsewhere():
+            return array.array
+        raise self.refusal(what, advice)
+
+    def refusal(self, what: str, advice: str) -> CannotCompile:
+        """The error for the user, with his line."""
+        place = users_place()
+        where = f" at {_told(place)}" if place else ""
+        op = f" (in {self._rules[-1].op.name})" if self._rules and hasattr(self._rules[-1].op, "name") else ""
+        self.refused = CannotCompile(f"compile: {what}{where}{op}, which differs from call to call; {advice}.")
+        return self.refused
+
+
+class _RecordedGenerator:
+    """The package's generator of random numbers; what it draws is written down."""
+
+    def __init__(self, recorder: Recorder, real: Any, value: Value):
+        self._recorder, self._real, self.value = recorder, real, value
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._real, name)
+        drawn = lambda _, *args, **options: method(*args, **options)
+        return lambda *args, **options: self._recorder.call(f"rng.{name}", drawn, (self, *args), options)
+
+
+def _told(place: Any) -> str:
+    file, line = file_and_line(place)
+    code = linecache.getline(file, line).strip()
+    return f"{file.rpartition('/')[2]}:{line}" + f" ({code})" * bool(code)
+
+
+def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+def _errors() -> list[tuple[str, str]]:
+    """The way in which NumPy takes each kind of number that goes wrong, now."""
+    return [(kind, str(value)) for kind, value in np.geterr().items()]

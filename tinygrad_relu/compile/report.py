@@ -1,27 +1,46 @@
-"""Report: what each pass has saved."""
+"""Report: what each pass has saved, and whether a program still does what the function does."""
 
 from __future__ import annotations
 
-from .plan import Plan, Saving
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["Report"]
+from .passes import Plan
+from .snapshot import Snapshot, same_bits
 
 
 class Report:
-    """A table with a row for each pass: how many calls of NumPy, allocations, buffers and bytes it has saved.
+    """A table with a row for each pass: how many calls of NumPy it has saved.
 
-    ``savings`` are the rows; ``calls``, ``allocations``, ``buffers`` and ``bytes`` are what is left.
+    ``savings`` are the rows, ``calls`` is what is left in each run, ``once`` what is done once, and ``memory`` how many
+    bytes the results lie in.
     """
 
     def __init__(self, plan: Plan):
-        self.savings: list[Saving] = list(plan.savings)
-        self.calls, self.allocations, self.buffers, self.bytes = plan.size()
+        self.savings = list(plan.savings)
+        self.calls = plan.count()
+        self.once = len(plan.once)
+        self.memory = sum(value.array.nbytes for value, home in plan.home.items() if home is None)
 
     def __repr__(self) -> str:
-        lines = [f"{'pass':<14}{'calls':>8}{'allocations':>13}{'buffers':>9}{'bytes':>12}"]
-        lines += [_row(s.name, s.calls, s.allocations, s.buffers, s.bytes) for s in self.savings]
-        return "\n".join([*lines, _row("left", self.calls, self.allocations, self.buffers, self.bytes)])
+        lines = [f"{'pass':<14}{'calls saved':>12}", *(f"{each.name:<14}{each.calls:>12,}" for each in self.savings)]
+        return "\n".join([*lines, f"{'left':<14}{self.calls:>12,}", f"{self.memory:,} bytes of memory for results"])
 
 
-def _row(name: str, calls: int, allocations: int, buffers: int, nbytes: int) -> str:
-    return f"{name:<14}{calls:>8,}{allocations:>13,}{buffers:>9,}{nbytes:>12,}"
+def checked(program: Any, leaves: list[Any], function: Callable[[], Any], call: int) -> Any:
+    """Run a program and the function itself from the same state; RuntimeError unless all bits are the same."""
+    before = Snapshot(program)
+    try:
+        result = program(leaves)
+    except program.differs:
+        return function()
+    after = Snapshot(program)
+    before.restore()
+    theirs = function()
+    difference = "the result" if not same_bits(result, theirs) else after.difference(Snapshot(program))
+    if difference:
+        raise RuntimeError(
+            f"compile: in call {call} the program and the function itself differ in {difference}. The state is now the "
+            "function's own. Please report it, with the output of print(step.source)."
+        )
+    return theirs

@@ -1,216 +1,104 @@
-"""Spelling: a plan as Python, line by line."""
+"""Spelling: one call of NumPy, one constant, one piece of memory as Python."""
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .functions import WRITERS, public_name
 from .number import spelled
-from .plan import Buffer, Place, Plan
-from .tape import Call, Decision, Value, values_in
+from .tape import Call, Expression, Value
 
-__all__ = ["Speller", "in_silence", "literal", "zeros"]
-
-_OPERATORS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "equal": "==", "not_equal": "!=",
-    "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
-}  # fmt: skip
+_OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
+_WRITERS = {public_name(function) for function in WRITERS}
 
 
 class Speller:
-    """Spells the calls of a plan with the names that ``name_of`` gives to its values."""
+    """Spells calls with the names that ``name`` gives to values; ``home`` says where results are written."""
 
-    def __init__(self, plan: Plan, name_of: Callable[[Value], str], for_reading: bool = False):
-        self.plan = plan
-        self.for_reading = for_reading  # then numbers stand as numbers where they are used
-        self.name_of = name_of
-        self.once: set[Value] = set()  # the values that are there before the first call
-        self.once.update(v for v in plan.inputs if v.kind in ("state", "constant") and v.source and v.source.fixed)
-        self.once.update(plan.numbers)
+    def __init__(self, name: Callable[[Value], str], home: dict[Value, Value | None]):
+        self.name = name
+        self.home = home
 
-    # ------------------------------------------------------------------ what is done once
+    def lines(self, call: Call) -> list[str]:
+        """The lines of one call, in silence where the rule knows that a warning of NumPy is needless."""
+        lines = self._lines(call)
+        if not call.errors:
+            return lines
+        options = ", ".join(f'{kind}="{value}"' for kind, value in call.errors)
+        return [f"with np.errstate({options}):", *(f"    {line}" for line in lines)]
 
-    def setup(self) -> list[str]:
-        """Constants, buffers, and views of what stays where it is."""
-        lines = [
-            f"{self.name_of(v)} = np.array({literal(v.array.item())}, {_dtype(v.array.dtype)})"
-            for v in self.plan.numbers
-            if v.formula is None or not self.for_reading
-        ]
-        for call in self.plan.setup:
-            lines += self.call(call)
-            self.once.update(call.results)
-        lines += self._buffers()
-        for call in list(self.plan.calls):
-            if self._is_fixed_view(call):
-                lines += self.call(call)
-                self.once.update(call.results)
-        return lines
-
-    def _is_fixed_view(self, call: Call) -> bool:
-        return call.is_view and "views" not in self.plan.without and all(v in self.once for v in call.reads)
-
-    def _buffers(self) -> list[str]:
-        """Where results lie: in memory of their own, or where another one was that nobody needs any more."""
-        plan = self.plan
-        placed = [call.result for call in plan.calls if call.result is not None and plan.is_fresh(call.result)]
-        placed = [value for value in placed if value.memory in plan.homes]
-        layouts: dict[Any, set[Any]] = {}
-        for value in placed:
-            layouts.setdefault(plan.homes[value.memory], set()).add(value.layout)
-        lines = []
-        there: dict[Any, str] = {}  # a buffer, or a buffer and a layout in it -> the name that it has already
-        for value in placed:
-            home, name = plan.homes[value.memory], self.name_of(value)
-            self.once.add(value)
-            if isinstance(home, Place):
-                lines.append(f"{name} = {self.name_of(home.value)}{'.T' if home.transposed else ''}")
-            elif (home, value.layout) in there:
-                lines.append(f"{name} = {there[home, value.layout]}")
-            elif len(layouts[home]) == 1:
-                lines.append(f"{name} = {_allocated(value.layout)}")
-            else:
-                if home not in there:
-                    there[home] = f"memory{sum(isinstance(key, Buffer) for key in there) + 1}"
-                    lines.append(f"{there[home]} = np.empty({home.nbytes}, np.uint8)")
-                lines.append(f"{name} = {_carved(there[home], value.array)}")
-            there.setdefault((home, value.layout), name)
-        return lines
-
-    # ------------------------------------------------------------------ what is done in each call
-
-    def body(self) -> list[tuple[Call | Decision, list[str]]]:
-        """The lines of each call or check, with the call or decision; views that are there already are left out."""
-        found: list[tuple[Call | Decision, list[str]]] = []
-        decisions = sorted(self.plan.decisions, key=lambda each: each.after)
-        made: set[str] = set()
-        for i, call in enumerate((*self.plan.calls, None)):
-            while decisions and decisions[0].after <= i:
-                decision = decisions.pop(0)
-                text = self.opposite(decision)
-                if not self.at_start(decision) and text not in made:
-                    made.add(text)
-                    found.append((decision, self.decision(decision)))
-            if call is not None and not (call.is_view and call.result in self.once):
-                found.append((call, self.call(call)))
-        return found
-
-    def at_start(self, decision: Any) -> bool:
-        """Whether the decision rests only on what is known before the call."""
-        return all(v.source is not None for v in values_in(decision.expression))
-
-    def decision(self, decision: Any) -> list[str]:
-        """A check that all is as in the recording."""
-        text, outcome = self.condition(decision)
-        where = text if outcome else f"not {text}" if text.isidentifier() else f"not ({text})"
-        return [f"if {self.opposite(decision)}:", f"    raise Differs({where!r})"]
-
-    def condition(self, decision: Any) -> tuple[str, bool]:
-        """What the recording went by, as it must be again."""
-        expression, outcome = decision.expression, decision.outcome
-        if isinstance(expression, tuple) and expression[0] == "bool":
-            return spelled(expression[1], self.name_of), outcome
-        if isinstance(expression, tuple) and expression[0] in ("==", "!=", "<", "<=", ">", ">="):
-            return spelled(expression, self.name_of), outcome
-        return f"{spelled(expression, self.name_of)} == {outcome!r}", True
-
-    def opposite(self, decision: Any) -> str:
-        """The condition under which this program is the wrong one."""
-        text, outcome = self.condition(decision)
-        if not outcome:
-            return text
-        return f"not {text}" if text.isidentifier() else f"not ({text})"
-
-    def call(self, call: Call) -> list[str]:
-        """The lines of one call."""
+    def _lines(self, call: Call) -> list[str]:
         if call.out is not None:
-            return [self._writing(call)]
-        names = ", ".join(self.name_of(v) for v in call.results)
-        if (
-            len(call.results) == 1
-            and self.plan.homes.get(call.result.memory) is not None
-            and self.plan.is_fresh(call.result)
-        ):
-            return self._into(call, names)
-        return [f"{names} = {self.expression(call)}"]
+            return [self._written(call)]
+        result = call.result
+        if result is None:
+            names = ", ".join(self.name(value) for value in call.results)
+            return [f"{names}{',' * (len(call.results) == 1)} = {self.expression(call)}"]
+        if result not in self.home:
+            return [f"{self.name(result)} = {self.expression(call)}"]
+        name = self.name(result)
+        if call.function == "np.where":
+            return self._chosen(call, name)
+        return [f"{call.function}({self.given(call.arguments, call.options)}, out={name})"]
+
+    def _chosen(self, call: Call, name: str) -> list[str]:
+        """``np.where`` into memory that is there, in two steps: it takes no ``out=``."""
+        condition, chosen, other = call.arguments
+        fits = condition.array.shape == call.result.array.shape and call.result.array.flags.c_contiguous
+        put = f"np.putmask({name}, {self.text(condition)}, {self.text(chosen)})"
+        if not (fits and isinstance(chosen, (int, float))):
+            put = f"np.copyto({name}, {self.text(chosen)}, where={self.text(condition)})"
+        return [f"np.copyto({name}, {self.text(other)})", put]
+
+    def _written(self, call: Call) -> str:
+        target, arguments = call.arguments[0] if call.arguments else None, call.arguments
+        if call.function == "[]=":
+            return f"{self.text(target)}[{self.index(arguments[1])}] = {self.text(arguments[2])}"
+        if call.function in _WRITERS or call.function.endswith(".at"):
+            return f"{call.function}({self.given(arguments, call.options)})"
+        out = f"out={self.name(call.out)}"
+        if call.function.startswith((".", "rng.")):
+            name = call.function.removeprefix("rng")
+            return (
+                f"{self.text(target)}{name}({', '.join(filter(None, (self.given(arguments[1:], call.options), out)))})"
+            )
+        return f"{call.function}({self.given(arguments, call.options)}, {out})"
 
     def expression(self, call: Call) -> str:
         """The call as an expression."""
-        name, arguments = call.function, call.arguments
-        if name == "[]":
+        function, arguments = call.function, call.arguments
+        if function == "[]":
             return f"{self.text(arguments[0])}[{self.index(arguments[1])}]"
-        if name.startswith((".", "rng.")):
-            name = name.removeprefix("rng") if name.startswith("rng.") else name
-            rest = self._given(arguments[1:], call.options)
-            return f"{self.text(arguments[0])}{name}" + ("" if name == ".T" else f"({rest})")
-        if name == "**":
+        if function == ".T":
+            return f"{self.text(arguments[0])}.T"
+        if function.startswith((".", "rng.")):
+            given = self.given(arguments[1:], call.options)
+            return f"{self.text(arguments[0])}{function.removeprefix('rng')}({given})"
+        if function == "**":
             return f"{self.operand(arguments[0])} ** {self.operand(arguments[1])}"
-        ufunc = name.removeprefix("np.")
-        if ufunc in _OPERATORS and len(arguments) == 2 and not call.options and self._are_scalars(arguments):
-            return f"{self.operand(arguments[0])} {_OPERATORS[ufunc]} {self.operand(arguments[1])}"
-        if ufunc == "negative" and not call.options and self._are_scalars(arguments):
-            return f"-{self.text(arguments[0])}"
-        return f"{name}({self._given(arguments, call.options)})"
+        sign = _OPERATORS.get(function.removeprefix("np."))
+        if sign and not call.options and all(_is_scalar(x) for x in arguments):
+            return f"{self.operand(arguments[0])} {sign} {self.operand(arguments[1])}"
+        if function == "np.negative" and not call.options and _is_scalar(arguments[0]):
+            return f"-{self.operand(arguments[0])}"
+        return f"{function}({self.given(arguments, call.options)})"
 
-    def _are_scalars(self, arguments: tuple) -> bool:
-        values = [x for x in arguments if isinstance(x, Value)]
-        numbers = [x for x in arguments if isinstance(x, (int, float, np.generic)) or hasattr(x, "expression")]
-        return bool(values) and not any(x.is_array for x in values) and len(values) + len(numbers) == len(arguments)
-
-    def _into(self, call: Call, name: str) -> list[str]:
-        """The call with its result written to where it belongs."""
-        arguments = call.arguments
-        if call.function == "np.where":
-            condition, chosen, other = (self.text(x) for x in arguments)
-            in_place = isinstance(arguments[2], Value) and self._same_place(arguments[2], call.result)
-            first = [] if in_place else [f"np.copyto({name}, {other})"]
-            if self._can_be_put(arguments[0], arguments[1], call.result):
-                return [*first, f"np.putmask({name}, {condition}, {chosen})"]
-            return [*first, f"np.copyto({name}, {chosen}, where={condition})"]
-        if call.function in (".copy", "np.copy"):
-            return [f"np.copyto({name}, {self.text(arguments[0])})"]
-        if call.function == ".astype":
-            return [f'np.copyto({name}, {self.text(arguments[0])}, casting="unsafe")']
-        if call.function.startswith("rng."):
-            return [f"{self.text(arguments[0])}{call.function.removeprefix('rng')}(out={name})"]
-        return [f"{call.function}({self._given(arguments, call.options)}, out={name})"]
-
-    @staticmethod
-    def _can_be_put(mask: Any, number: Any, result: Value) -> bool:
-        """Whether np.putmask does the same, in half the time: one number, and a mask for each element."""
-        fits = isinstance(mask, Value) and mask.is_array and mask.array.shape == result.array.shape
-        return fits and isinstance(number, (int, float)) and result.is_contiguous
-
-    def _same_place(self, a: Value, b: Value) -> bool:
-        home = self.plan.homes.get(a.memory)
-        return isinstance(home, Buffer) and home is self.plan.homes.get(b.memory) and a.layout == b.layout
-
-    def _writing(self, call: Call) -> str:
-        assert call.out is not None
-        name, arguments = call.function, call.arguments
-        if name == "[]=":
-            return f"{self.text(arguments[0])}[{self.index(arguments[1])}] = {self.text(arguments[2])}"
-        out = "" if call.out_is_first else f"out={self.name_of(call.out)}"
-        if name.startswith((".", "rng.")):
-            name = f"{self.text(arguments[0])}{name.removeprefix('rng')}"
-            arguments = arguments[1:]
-        given = self._given(arguments, call.options)
-        return f"{name}({', '.join(filter(None, (given, out)))})"
-
-    # ------------------------------------------------------------------ arguments
-
-    def _given(self, arguments: tuple, options: dict[str, Any]) -> str:
+    def given(self, arguments: tuple, options: dict[str, Any]) -> str:
+        """Arguments and options, with commas between."""
         texts = [self.text(x) for x in arguments]
         return ", ".join(texts + [f"{name}={self.text(value)}" for name, value in options.items()])
 
     def text(self, thing: Any) -> str:
-        """An argument as Python."""
+        """An argument."""
         if isinstance(thing, Value):
-            return self.name_of(thing)
-        if hasattr(thing, "expression"):
-            return spelled(thing.expression, self.name_of)
+            return self.name(thing)
+        if isinstance(thing, Expression):
+            return spelled(thing, self.name)
         if isinstance(thing, tuple):
             return f"({', '.join(self.text(x) for x in thing)}{',' if len(thing) == 1 else ''})"
         if isinstance(thing, list):
@@ -219,19 +107,15 @@ class Speller:
             return f"slice({self.text(thing.start)}, {self.text(thing.stop)}, {self.text(thing.step)})"
         return literal(thing)
 
-    def copied(self, value: Value) -> str:
-        """A copy, which lies in memory as its original does."""
-        return f"{self.name_of(value)}.copy({'' if value.is_contiguous else repr('K')})"
-
     def operand(self, thing: Any) -> str:
-        """What stands beside an operator."""
-        if hasattr(thing, "expression"):
-            return spelled(thing.expression, self.name_of, outermost=False)
+        """An argument that stands beside an operator."""
+        if isinstance(thing, Expression):
+            return spelled(thing, self.name, outermost=False)
         text = self.text(thing)
         return f"({text})" if text.startswith("-") else text
 
     def index(self, thing: Any) -> str:
-        """What stands between the brackets of x[...]."""
+        """The text between the brackets of ``x[...]``."""
         if isinstance(thing, tuple) and thing:
             return ", ".join(self.index(x) for x in thing) + ("," if len(thing) == 1 else "")
         if isinstance(thing, slice):
@@ -240,18 +124,14 @@ class Speller:
         return "..." if thing is Ellipsis else self.text(thing)
 
 
-def in_silence(call: Call, lines: list[str]) -> list[str]:
-    """The lines, without the warnings of NumPy that the rule knows to be needless."""
-    if not call.errors:
-        return lines
-    options = ", ".join(f'{kind}="{value}"' for kind, value in call.errors)
-    return [f"with np.errstate({options}):", *(f"    {line}" for line in lines)]
+def _is_scalar(x: Any) -> bool:
+    return not x.is_array if isinstance(x, Value) else isinstance(x, (int, float, np.generic, Expression))
 
 
 def literal(thing: Any) -> str:
     """A constant as Python."""
     if isinstance(thing, np.dtype) or (isinstance(thing, type) and issubclass(thing, np.generic)):
-        return _dtype(np.dtype(thing))
+        return dtype(np.dtype(thing))
     if isinstance(thing, type):
         return thing.__name__
     if isinstance(thing, float) and not np.isfinite(thing):
@@ -263,28 +143,40 @@ def literal(thing: Any) -> str:
     return "..." if thing is Ellipsis else repr(thing)
 
 
-def zeros(array: np.ndarray) -> str:
-    """An array of the same layout, full of zeros."""
-    return _allocated((array.shape, array.dtype, array.strides), "zeros")
+def dtype(kind: np.dtype) -> str:
+    """A dtype as Python."""
+    return "bool" if kind == np.bool_ else f"np.{kind.name}"
 
 
-def _allocated(layout: tuple[Any, ...], how: str = "empty") -> str:
-    shape, dtype, strides = layout
-    order, in_memory = _memory_order(shape, strides)
-    return f"np.{how}({in_memory}, {_dtype(dtype)}){_transposed(order)}"
-
-
-def _carved(memory: str, array: np.ndarray) -> str:
+def empty(array: np.ndarray) -> str:
+    """New memory of the same layout."""
     order, in_memory = _memory_order(array.shape, array.strides)
-    return f"{memory}[:{array.nbytes}].view({_dtype(array.dtype)}).reshape({in_memory}){_transposed(order)}"
+    transposed = f".transpose{order}" if order != tuple(range(len(order))) else ""
+    return f"np.empty({in_memory}, {dtype(array.dtype)}){transposed}"
 
 
-def _transposed(order: tuple[int, ...]) -> str:
-    return f".transpose{order}" if order != tuple(range(len(order))) else ""
+def constant(array: np.ndarray) -> str:
+    """A small or regular array as Python; "" for one that is better kept as it is."""
+    if array.size > 1 and array.dtype.kind in "iu" and np.array_equal(array.ravel(), np.arange(array.size)):
+        shape = f".reshape{array.shape}" if array.ndim > 1 else ""
+        return f"np.arange({array.size}, dtype={dtype(array.dtype)}){shape}" if array.flags.c_contiguous else ""
+    if array.size and (array == array.flat[0]).all() and (array.flat[0] or not np.signbit(array.flat[0])):
+        return f"np.full({array.shape}, {literal(array.flat[0].item())}, {dtype(array.dtype)})"
+    if 0 < array.size <= 8 and array.dtype.kind in "fiub" and array.flags.c_contiguous and np.isfinite(array).all():
+        return f"np.array({array.tolist()!r}, {dtype(array.dtype)})"
+    return ""
 
 
-def _dtype(dtype: np.dtype) -> str:
-    return "bool" if dtype == np.bool_ else f"np.{dtype.name}"
+def part(array: np.ndarray, whole: np.ndarray) -> str:
+    """What stands behind the name of a vector to make of it one of its parts; "" if there is no short way."""
+    start, rest = divmod(array.__array_interface__["data"][0] - whole.__array_interface__["data"][0], whole.itemsize)
+    if whole.ndim != 1 or rest or not whole.flags.c_contiguous or array.dtype != whole.dtype or not array.flags.forc:
+        return ""
+    cut = f"[{start}:{start + array.size}]"
+    if array.ndim == 1:
+        return cut
+    shape = array.shape if array.flags.c_contiguous else array.shape[::-1]
+    return f"{cut}.reshape{shape}" + ".T" * (not array.flags.c_contiguous)
 
 
 def _memory_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -293,3 +185,11 @@ def _memory_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[tup
     if [i for i in axes if shape[i] > 1] == sorted(i for i in axes if shape[i] > 1):
         axes = list(range(len(shape)))
     return tuple(axes.index(i) for i in range(len(shape))), tuple(shape[i] for i in axes)
+
+
+def identifier(name: str) -> str:
+    """A name of a parameter, such as ``layers.0.weight``, as Python takes it: weight0."""
+    numbered = re.fullmatch(r".*?(\d+)\.(\w+)", name)
+    name = numbered.group(2) + numbered.group(1) if numbered else name
+    name = re.sub(r"\W+", "_", name).strip("_") or "x"
+    return f"x{name}" if name[0].isdigit() else f"{name}_" if keyword.iskeyword(name) else name

@@ -1,199 +1,124 @@
-"""Tape: the NumPy calls of one run in their order, and the arrays that they work on.
-
-A Value is an array that the program has at some place: an argument, a part of the state that lives on from call to
-call (a parameter, a gradient, what an optimizer remembers), a constant, or the result of a call. It may be a view of
-another value (``x.T``, ``x[0]``), and then both lie in one Memory; a call can write into memory that is there
-(``out=``, ``x[...] = y``). A value can also be a Python number, such as a learning rate: see number.py.
-"""
+"""Tape: the calls of NumPy in one run of a function, and the values they work on. All else in this room reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..place import Place
 
-__all__ = ["Call", "Decision", "Memory", "OpNote", "Origin", "Outline", "Source", "Tape", "Value", "values_in"]
+class CannotCompile(RuntimeError):
+    """The function does something that a program cannot repeat; the text says what, where, and what to do.
 
-
-@dataclass(eq=False)
-class Memory:
-    """A piece of memory: what is written into one of its views is seen in all.
-
-    ``kind`` is where it comes from: "argument"; "state", which lives on from call to call; "constant"; or "made", by
-    a call of the program, which then may lie wherever the program puts it.
+    >>> tg.compile(lambda x: x.sum().item())(np.ones(2))
+    Traceback (most recent call last):
+        ...
+    tinygrad_relu.compile.tape.CannotCompile: compile: a Python number is wanted (.item()) at ...
     """
-
-    kind: str
-    written: bool = False  # whether a call writes into it after it was made
-
-
-@dataclass(eq=False)
-class Source:
-    """Where a value comes from that no call has made.
-
-    ``owner`` and ``key`` say what it is, for instance a Tensor and "data"; two sources with the same are the same.
-    ``fetch`` gets what is there now. ``fixed``: whether it is the same object in each call unless somebody replaces it.
-    """
-
-    owner: Any
-    key: Any
-    fetch: Any  # a function without arguments; None for an argument of the user's function
-    fixed: bool = True
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Outline:
-    """All of an array but its elements, which nobody needs any more once the program stands."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    strides: tuple[int, ...]
-    nbytes: int
-    c_contiguous: bool
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
-
-    @staticmethod
-    def of(array: np.ndarray) -> Outline:
-        """The outline of an array."""
-        return Outline(array.shape, array.dtype, array.strides, array.nbytes, array.flags.c_contiguous)
 
 
 @dataclass(eq=False)
 class Value:
-    """One array of the program; or a number, of NumPy's or Python's, which lies in no memory."""
+    """An array or a number: an argument, a part of the state, a constant, or the result of a call."""
 
-    array: Any  # what it was in the recording; for a state it is the memory itself
-    memory: Memory
-    base: Value | None = None  # what it is a view of
-    source: Any = None  # a Source; None for the result of a call
-    name: str = ""  # how the program calls it
-    hint: str = ""  # what it is, in a word or two
-    maker: Call | None = None
-    formula: Any = None  # of a number that was made an array: what it is in each call; None if it is always the same
+    array: Any
+    kind: str  # "argument", "state", "constant" or "made"
+    name: str = ""
+    fetch: Any = None  # gets it from the arguments or the state before each call
+    fixed: bool = False  # the same array in each call; a call with another one is not for this program
+    about: str = ""  # in words, for the reader of the program
+    base: Value | None = None  # in whose memory it lies
+    maker: Any = None  # the call that gave it
+
+    @property
+    def root(self) -> Value:
+        """The value that owns the memory."""
+        return self if self.base is None else self.base.root
 
     @property
     def is_array(self) -> bool:
-        """Whether it is an array and not a number."""
-        return isinstance(self.array, (np.ndarray, Outline))
+        """Lies in memory, which a NumPy scalar or a Python number does not."""
+        return isinstance(self.array, np.ndarray)
 
     @property
-    def kind(self) -> str:
-        """argument, state, constant or made."""
-        return self.memory.kind
-
-    @property
-    def layout(self) -> tuple[Any, ...]:
-        """Shape, dtype and strides: what two arrays must have in common for one to take the other's place."""
+    def layout(self) -> Any:
+        """Properties that two arrays must share if one is to take the other's place."""
         return self.array.shape, self.array.dtype, self.array.strides
-
-    @property
-    def is_contiguous(self) -> bool:
-        """Whether it lies in C order without gaps."""
-        return self.array.c_contiguous if isinstance(self.array, Outline) else self.array.flags.c_contiguous
-
-    def forget(self) -> None:
-        """Let go of the elements; a constant keeps them."""
-        if isinstance(self.array, np.ndarray) and self.kind != "constant":
-            self.array = Outline.of(self.array)
 
 
 @dataclass(eq=False)
-class OpNote:
-    """What names and comments need to know of an op, which itself would keep its arrays alive."""
+class Where:
+    """The rule that a call belongs to, as the engine has told; in words once the run is over."""
 
-    name: str
-    call: Any  # the call of a module that it was a part of, see mode.py
-    place: Place | None  # the user's line of the forward pass
-    saved: dict[str, Value] = field(default_factory=dict)  # what its forward saved for the way back, by its names
-    output: Value | None = None
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Which part of the user's program a call belongs to."""
-
-    op: OpNote | None = None  # None outside of all ops
-    backward: bool = False
-    place: Place | None = None  # the user's line
-    part: str = ""  # "forward", "backward" or "update"
-    rule: Place | None = None  # the line of this package: of the op's rule, of the optimizer's or of the layer
+    part: str  # "forward", "backward" or "update"
+    op: Any = None
+    name: str = ""
+    about: str = ""
+    inside: str = ""  # the module in which it is computed
+    number: str = ""  # of that module in a Sequential
+    line: str = ""  # of the user's program
 
 
 @dataclass(eq=False)
 class Call:
-    """One call. ``function`` is as it is written: ``np.add``, ``.reshape`` (a method), ``.T`` or ``[]``."""
+    """One call: ``np.add``, ``.reshape``, ``[]`` or ``[]=``; ``out`` is the value that it writes into."""
 
     function: str
-    arguments: tuple[Any, ...]  # Values, Numbers and constants, nested in tuples, lists, dicts and slices
-    options: dict[str, Any] = field(default_factory=dict)
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    where: Where
     results: tuple[Value, ...] = ()
-    out: Value | None = None  # the array that the call writes into
-    out_is_first: bool = False  # as its first argument, not as out=
-    origin: Origin = field(default_factory=Origin)
-    _reads: Any = ((None, None), ())
-    errors: tuple[tuple[str, str], ...] = ()  # what np.errstate differs in here from how it was at the start
+    several: bool = False  # the results came as a tuple or list
+    out: Any = None
+    errors: tuple[tuple[str, str], ...] = ()  # np.errstate that the rule has set around it
 
     @property
     def result(self) -> Any:
-        """The only result, or None."""
-        return self.results[0] if self.results else None
+        """The only result; None if there are more, or if it writes into memory that was there."""
+        return self.results[0] if len(self.results) == 1 and not self.several else None
 
     @property
     def reads(self) -> list[Value]:
-        """The values among its arguments and options; looked up again only when these are others."""
-        of, found = self._reads
-        if of[0] is not self.arguments or of[1] is not self.options:
-            found = list(values_in((self.arguments, self.options)))
-            self._reads = (self.arguments, self.options), found
-        return found
-
-    @property
-    def touched(self) -> list[Value]:
-        """All values that it reads, makes or writes into."""
-        return [*self.reads, *self.results, *([self.out] if self.out is not None else [])]
+        """The values among its arguments and options."""
+        return list(values_in((self.arguments, self.options)))
 
     @property
     def is_view(self) -> bool:
-        """Whether it computes nothing: its result lies in the memory of its argument."""
-        return self.out is None and bool(self.results) and getattr(self.result, "base", None) is not None
+        """Computes nothing: the result lies in the memory of an argument."""
+        return self.result is not None and self.result.base is not None
 
 
 @dataclass(eq=False)
-class Decision:
-    """Something that the recording went by: an expression of numbers, and what came out of it."""
+class Condition:
+    """An answer that a rule has gone by; ``after`` counts the calls before it."""
 
     expression: Any
     outcome: Any
-    after: int  # how many calls were on the tape by then
-    origin: Origin
+    after: int
 
 
 @dataclass
 class Tape:
-    """All calls of one run, and all that they began with."""
+    """What one run has left: calls and conditions in their order, and the inputs by when they were first met."""
 
     calls: list[Call] = field(default_factory=list)
-    inputs: list[Value] = field(default_factory=list)  # what no call has made
-    decisions: list[Decision] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    wishes: dict[Value, str] = field(default_factory=dict)  # names that the engine knows: outputs, masks, gradients
 
-    def let_go(self) -> None:
-        """Take the calls apart from their results: each knows the other, and so keeps all arrays in memory."""
-        for call in self.calls:
-            for value in call.results:
-                value.maker = None
+
+@dataclass(eq=False)
+class Expression:
+    """A Python number as it was computed from others: ``(sign, operand, ...)``, or a Value."""
+
+    value: Any
+    formula: Any
 
 
 def values_in(thing: Any) -> Iterator[Value]:
-    """The values in nested tuples, lists, dicts, slices and expressions of numbers."""
+    """The values in nested tuples, lists, dicts, slices and expressions."""
     if isinstance(thing, Value):
         yield thing
     elif isinstance(thing, (tuple, list)):
@@ -203,5 +128,17 @@ def values_in(thing: Any) -> Iterator[Value]:
         yield from values_in(list(thing.values()))
     elif isinstance(thing, slice):
         yield from values_in((thing.start, thing.stop, thing.step))
-    elif hasattr(thing, "expression"):
-        yield from values_in(thing.expression)
+    elif isinstance(thing, Expression):
+        yield from values_in(thing.formula)
+
+
+def mapped(change: Callable[[Any], Any], thing: Any, slices: bool = True) -> Any:
+    """The same nested tuples, lists, dicts and, unless they are to stay, slices with all other things changed."""
+    if type(thing) in (tuple, list) or (isinstance(thing, tuple) and hasattr(thing, "_fields")):
+        items = [mapped(change, item, slices) for item in thing]
+        return thing._make(items) if hasattr(thing, "_make") else type(thing)(items)
+    if type(thing) is dict:
+        return {key: mapped(change, item, slices) for key, item in thing.items()}
+    if slices and isinstance(thing, slice):
+        return slice(*(mapped(change, bound) for bound in (thing.start, thing.stop, thing.step)))
+    return change(thing)

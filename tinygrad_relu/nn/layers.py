@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..deciding import deciding
 from ..mode import get_default_dtype
 from ..tensor import Tensor
 from ..words import plural
@@ -282,11 +283,12 @@ class Embedding(Module):
         indices = indices if hasattr(indices, "dtype") else np.asarray(indices)
         if indices.dtype.kind not in "iu":
             raise TypeError(f"Embedding: expected integers, got {indices.dtype}")
-        if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
-            raise IndexError(
-                f"Embedding: indices go from 0 to {self.num_embeddings - 1}, "
-                f"got some from {indices.min()} to {indices.max()}"
-            )
+        with deciding("Embedding"):
+            if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
+                raise IndexError(
+                    f"Embedding: indices go from 0 to {self.num_embeddings - 1}, "
+                    f"got some from {indices.min()} to {indices.max()}"
+                )
         rows = ops.getitem(self.weight, indices)
         if self.padding_idx is None:
             return rows

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from .. import ops
+from ..deciding import deciding
 from ..mode import get_default_dtype
 from ..tensor import Tensor
 from .making import named, positive
@@ -143,7 +144,8 @@ class BatchNorm1d(Module):
         before_mean, before_var = cast(np.ndarray, self.running_mean), cast(np.ndarray, self.running_var)
         batches: Any = np.array(0) if self.num_batches_tracked is None else self.num_batches_tracked
         self.num_batches_tracked = batches = batches + 1
-        step = 1 / batches.item() if self.momentum is None else self.momentum
+        with deciding("BatchNorm1d"):
+            step = 1 / batches.item() if self.momentum is None else self.momentum
         # new arrays, since the old ones may stand in a graph
         self.running_mean = ((1 - step) * before_mean + step * mean).astype(before_mean.dtype)
         var = step * count / (count - 1) * var

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..deciding import deciding
 from ..mode import mode
 from ..tensor import Tensor
 from ..tensor import as_array as _as_array
@@ -44,13 +45,15 @@ def clip_grad_norm_(
     norms = [np.linalg.norm(np.ravel(_grad_array(p)), norm_type) for p in with_grad]
     if not norms:
         return 0.0
-    total = np.linalg.norm(np.stack(norms), norm_type)
-    if error_if_nonfinite and not np.isfinite(total):
-        raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {total}; tg.detect_anomaly() finds out why")
-    factor = np.minimum(max_norm / (total + 1e-6), 1).item()
-    for p in with_grad:
-        _replace_grad(p, np.multiply(_grad_array(p), factor))
-    return total.item()
+    with deciding("clip_grad_norm_"):
+        total = np.linalg.norm(np.stack(norms), norm_type)
+        if error_if_nonfinite and not np.isfinite(total):
+            hint = "tg.detect_anomaly() finds out why"
+            raise RuntimeError(f"clip_grad_norm_: the norm of the gradients is {total}; {hint}")
+        factor = np.minimum(max_norm / (total + 1e-6), 1).item()
+        for p in with_grad:
+            _replace_grad(p, np.multiply(_grad_array(p), factor))
+        return total.item()
 
 
 clip_grad_norm = clip_grad_norm_

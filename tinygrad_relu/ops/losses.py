@@ -428,7 +428,7 @@ class CrossEntropy(ClassLoss):
     def backward(self, grad):
         input, target = self.inputs
         log_p = self.log_probabilities
-        if self.recording:
+        if hasattr(input, "op"):  # a Tensor: the slope is itself to be differentiated
             log_p = self.classes_first(log_softmax(input, axis=self.axis))
         each = grad * self.scale  # the gradient of each example's loss
         softmax = np.exp(log_p)

@@ -112,11 +112,11 @@ class Optimizer:
         Warns if no gradient is newer than the last step, or if there is none at all: then a ``backward()`` has been
         forgotten, as a rule. Where all parameters are frozen (``requires_grad=False``) there is nothing to warn of.
         """
-        self._follow_groups()
         if mode.now.recorder is not None:
             mode.now.recorder.step(self)
             found = new = any(p._grad is not None for p in self._parameters())
         else:
+            self._follow_groups()
             found, new = self._step()
         if found and not new:
             warnings.warn(

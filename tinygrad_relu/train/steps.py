@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import nn
 from ..compile import CannotCompile, CompiledFunction
+from ..deciding import deciding
 from ..mode import no_grad
 from ..tensor import Tensor
 
@@ -53,9 +54,9 @@ def training_step(model: nn.Module, criterion: Callable[..., Any], optimizer: An
         output = model(Tensor._from_array(X))
         loss = criterion(output, matching(y, output))
         check_loss(loss)
-        number = loss.item()
-        if not np.isfinite(number):
-            raise Diverged(f"{number}")
+        with deciding("fit"):  # nothing may have been changed by then
+            if not np.isfinite(loss._array).all():
+                raise Diverged(f"{loss.item()}")
         loss.backward()
         optimizer.step()
         return loss, output
