@@ -85,7 +85,7 @@ print(compiled.source)
 # | line of the program | where you have met it |
 # | --- | --- |
 # | `np.less_equal(linear0, 0, out=relu1_mask)` | forward saves the mask: lesson 5 |
-# | `np.multiply(..., np.float32(0.05), out=grad_linear2)` | the loss is a mean of 40 squares: its slope is 2/40 of what is missing |
+# | `np.multiply(..., np.float32(0.05), ...)` | the loss is a mean of 40 squares: its slope is 2/40 of what is missing |
 # | `np.dot(ones40, grad_linear2, out=grad_bias2)` | one bias, forty rows: the gradient is a sum, lesson 4 |
 # | `np.putmask(grad_linear0, relu1_mask, 0)` | backward uses the mask: lesson 5 |
 # | `np.dot(X.T, grad_linear0, out=grad_weight0.T)` | a weight's slope is its input times what comes back: lesson 1 |
@@ -96,8 +96,8 @@ print(compiled.source)
 # - **The loop over the parameters is gone.** All 17 numbers lie in one vector `theta`, their slopes in `grad`, and the
 #   update is a product and a difference of vectors. `weight0` and the others are windows (views) on it.
 # - **What does not depend on the data is made once**, above the function: the 40 ones, and memory for results.
-# - **Hardly any memory is asked for** while it runs: each `out=` names an array of its own that was made once. Nothing is
-#   written over that somebody could still want to look at, as the class of lesson 5 did.
+# - **Hardly any memory is asked for** while it runs: each `out=` names an array of its own that was made once. Nothing
+#   is written over that somebody could still want to look at, as the class of lesson 5 did.
 
 # %% [markdown] lang="ko"
 # ## 읽어 보기
@@ -105,7 +105,7 @@ print(compiled.source)
 # | 프로그램의 줄 | 어디서 보았나요? |
 # | --- | --- |
 # | `np.less_equal(linear0, 0, out=relu1_mask)` | 순전파가 마스크를 저장해요: 5번 |
-# | `np.multiply(..., np.float32(0.05), out=grad_linear2)` | 손실은 제곱 40개의 평균이니, 기울기는 차이의 2/40이에요 |
+# | `np.multiply(..., np.float32(0.05), ...)` | 손실은 제곱 40개의 평균이니, 기울기는 차이의 2/40이에요 |
 # | `np.dot(ones40, grad_linear2, out=grad_bias2)` | 편향 하나를 40줄이 함께 쓰니, 기울기는 합이에요: 4번 |
 # | `np.putmask(grad_linear0, relu1_mask, 0)` | 역전파가 마스크를 써요: 5번 |
 # | `np.dot(X.T, grad_linear0, out=grad_weight0.T)` | 가중치의 기울기는 입력 곱하기 돌아온 기울기예요: 1번 |
@@ -202,8 +202,8 @@ show(picture_of_both())
 print(compiled.report())
 
 # %% [markdown] lang="en"
-# `copies` and `dead` have left out what nobody reads, `common` what was computed twice; `destinations` lets gradients be
-# written where the optimizer wants them, and `once` makes only once what is always the same. Below stands what is left.
+# `copies` and `dead` have left out what nobody reads, `common` what was computed twice; `destinations` lets gradients
+# be written where the optimizer wants them, and `once` makes only once what is always the same. Below stands what is left.
 # Does that pay? Time both on your machine: the smaller the arrays, the more it does.
 #
 # ## Exercise 1

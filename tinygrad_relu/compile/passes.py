@@ -110,7 +110,7 @@ def copies(plan: Plan) -> None:
         if plan.now(source).layout != result.layout:
             continue
         is_itself = call.function == "[]" and call.arguments[1] is Ellipsis
-        is_itself |= call.function == ".astype" and call.options.get("copy") is False  # of the same dtype, or it were none
+        is_itself |= call.function == ".astype" and call.options.get("copy") is False  # of the same dtype
         is_copy = call.function in (".copy", "np.copy") and result.root not in written
         if is_itself or (is_copy and not plan.is_written(plan.now(source), i, last.get(result, i) + 1)):
             if result in plan.kept and not is_itself and plan.now(source).kind != "made":
