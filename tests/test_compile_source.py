@@ -21,7 +21,7 @@ from tinygrad_relu.compile.listing import Listing
 from tinygrad_relu.compile.naming import function_name
 from tinygrad_relu.compile.step import CompiledFunction
 from tinygrad_relu.explain.program import run_program
-from tinygrad_relu.source import line_at
+from tinygrad_relu.record.source import line_at
 
 NUMBERS = np.random.default_rng(0)
 X = NUMBERS.normal(size=(5, 12, 6)).astype(np.float32)

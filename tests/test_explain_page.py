@@ -19,7 +19,7 @@ from browser import opened, require_browser, serious_findings, visible_texts, wa
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, data, nn
 from tinygrad_relu.explain.page import languages
-from tinygrad_relu.reading import Reading, Step, Value, read
+from tinygrad_relu.record.reading import Reading, Step, Value, read
 
 require_browser()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..words import plural
+from ..record.words import plural
 from .spelling import literal
 
 __all__ = ["bytes_of", "dtype_of", "kind_of_array", "lies_in", "made_of_nothing", "view_of"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..op import registry
 from ..optim.flat import Flat
-from ..source import line_at
+from ..record.source import line_at
 from ..tensor import Tensor
 from .lines import WIDTH, cut, title
 from .naming import calls_back, rule_of

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..nn.module import Module
-from ..source import line_at
+from ..record.source import line_at
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 from .array_words import bytes_of, dtype_of, kind_of_array
 from .comments import Comments
 from .items import Item, Items, counter, described

@@ -19,7 +19,7 @@ from ..nn.module import Module
 from ..op import registry
 from ..optim.flat import Flat
 from ..place import Place as Where
-from ..source import assigned_name
+from ..record.source import assigned_name
 from ..tensor import Tensor
 from .number import spelled
 from .plan import Buffer, Place

@@ -8,7 +8,7 @@ from types import CodeType
 import numpy as np
 
 from ..place import Place
-from ..source import line_at
+from ..record.source import line_at
 
 __all__ = ["kind_of", "line_of"]
 

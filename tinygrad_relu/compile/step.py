@@ -17,8 +17,8 @@ import numpy as np
 
 from ..mode import mode
 from ..nn.module import Module
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 from .passes import PASSES
 from .program import MISS, Differs, Program
 from .recorder import CannotCompile

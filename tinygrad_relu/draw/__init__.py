@@ -8,7 +8,7 @@ import numpy as np
 
 from ..mode import enable_grad
 from ..nn.module import Module, evaluating
-from ..reading import Reading, read
+from ..record.reading import Reading, read
 from ..tensor import Tensor
 from .build import picture
 from .drawing import Drawing
