@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from .places import CLEARANCE, HEADER, PADDING
-from .plan import SWEEPS, Hop, Level, Link, Node, spacing, label_distance
+from .plan import SWEEPS, Hop, Level, Link, Node, label_distance, spacing
 
 
 def place_across(level: Level) -> None:
