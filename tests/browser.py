@@ -68,6 +68,14 @@ def watched_page(browser: Any, **options: Any) -> Iterator[Any]:
     AssertionError in the end if it logged an error or a warning, raised, opened a dialog, or asked for anything but
     files that were opened as pages.
     """
+    with watched_tab(browser, **options) as (page, faults):
+        yield page
+        assert not faults
+
+
+@contextlib.contextmanager
+def watched_tab(browser: Any, **options: Any) -> Iterator[tuple[Any, list[str]]]:
+    """A page as of ``watched_page``, and the faults that it has had so far, for who looks at them himself."""
     context = browser.new_context(**options)
     context.set_default_timeout(10_000)
     context.set_offline(True)
@@ -78,8 +86,7 @@ def watched_page(browser: Any, **options: Any) -> Iterator[Any]:
     page = context.new_page()
     page.on("dialog", lambda dialog: (faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     try:
-        yield page
-        assert not faults
+        yield page, faults
     finally:
         context.close()
 

@@ -17,8 +17,8 @@ import pytest
 
 import tinygrad_relu as tg
 from tinygrad_relu import data, files
-from tinygrad_relu.__main__ import _termination_as_an_exception, main
 from tinygrad_relu.cli import results, setup, train
+from tinygrad_relu.cli.main import _termination_as_an_exception, main
 from tinygrad_relu.train import training_step
 
 GRAPHS = {"graph.svg", "graph.html", "graph.dot", "backprop.html"}

@@ -17,8 +17,8 @@ import pytest
 
 import tinygrad_relu as tg
 from tinygrad_relu import files
-from tinygrad_relu.__main__ import main
 from tinygrad_relu.cli import results
+from tinygrad_relu.cli.main import main
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENVIRONMENT = {**os.environ, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"}
@@ -203,7 +203,7 @@ def test_a_picture_that_fails_halfway_is_not_left_half_written(monkeypatch):
 KILLED = """
 import os, signal, sys
 from tinygrad_relu import files
-from tinygrad_relu.__main__ import main
+from tinygrad_relu.cli.main import main
 
 kill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 if sys.argv[1] == "before the swap":

@@ -22,7 +22,7 @@ import pytest
 from experiments import SMALL, TINY
 
 from tinygrad_relu import lab
-from tinygrad_relu.__main__ import main
+from tinygrad_relu.cli.main import main
 from tinygrad_relu.lab import command, workers
 
 
@@ -307,7 +307,7 @@ def test_interrupted_at_once_says_that_nothing_was_written(small, monkeypatch, c
 def test_a_signal_ends_it_soon_and_leaves_no_process(sent, status):
     code = """
 import sys
-from tinygrad_relu.__main__ import main
+from tinygrad_relu.cli.main import main
 from tinygrad_relu.lab import command
 
 run = command.run

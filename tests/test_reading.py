@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_relu as tg
 from tinygrad_relu import Tensor, nn
-from tinygrad_relu.reading import read
+from tinygrad_relu.record.reading import read
 
 
 def lines_of(reading):

@@ -13,9 +13,6 @@ from . import ops as ops
 from . import optim as optim
 from . import random as random
 from ._version import __version__ as __version__
-from .activity import DeadUnits as DeadUnits
-from .activity import UnitActivity as UnitActivity
-from .activity import dead_units as dead_units
 from .check import GradcheckError as GradcheckError
 from .check import gradcheck as gradcheck
 from .check import gradgradcheck as gradgradcheck
@@ -56,11 +53,14 @@ from .op import registry as registry
 from .op import unregister as unregister
 from .ops import *  # noqa: F403
 from .random import manual_seed as manual_seed
+from .record.activity import DeadUnits as DeadUnits
+from .record.activity import UnitActivity as UnitActivity
+from .record.activity import dead_units as dead_units
+from .record.summary import LayerSummary as LayerSummary
+from .record.summary import ModelSummary as ModelSummary
+from .record.summary import summary as summary
 from .serialize import load as load
 from .serialize import save as save
-from .summary import LayerSummary as LayerSummary
-from .summary import ModelSummary as ModelSummary
-from .summary import summary as summary
 from .tensor import Tensor as Tensor
 from .train import History as History
 from .train import fit as fit

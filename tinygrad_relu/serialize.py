@@ -22,8 +22,8 @@ from typing import IO, Any
 import numpy as np
 
 from .files import replacing
+from .record.words import plural
 from .tensor import Tensor
-from .words import plural
 
 __all__ = ["load", "save"]
 

@@ -203,8 +203,8 @@ print(compiled.report())
 
 # %% [markdown] lang="en"
 # `copies` and `dead` have left out what nobody reads, `common` what was computed twice; `destinations` lets gradients
-# be written where the optimizer wants them, and `once` makes only once what is always the same. Below stands what is left.
-# Does that pay? Time both on your machine: the smaller the arrays, the more it does.
+# be written where the optimizer wants them, and `once` makes only once what is always the same. Below stands what is
+# left. Does that pay? Time both on your machine: the smaller the arrays, the more it does.
 #
 # ## Exercise 1
 #

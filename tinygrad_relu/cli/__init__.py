@@ -1,7 +1,8 @@
-"""The commands, a file for each: ``train`` fills a folder with all there is to know about a run, ``predict`` uses it.
+"""tinygrad-relu, the command: ``train`` leaves in one folder all there is to know about a run, ``predict`` uses it.
 
-``data_sets`` finds what ``--data`` names, ``setup`` makes what is trained of the options, ``results`` writes the
-folder, and ``network`` keeps the trained network in a file.
+``main`` hands the arguments to ``parser``, whose words stand in help/, and calls the command's function, each in a file
+of its own (that of ``lab`` lies in the lab). ``data_sets`` finds what ``--data`` names, ``setup`` makes what is trained
+of the options, ``results`` writes the folder, and ``network`` keeps the trained network in a file.
 """
 
 import sys

@@ -11,7 +11,7 @@ from .. import data, nn
 from ..explain import Explorer
 from ..explain import explain as explained
 from ..explain.program import run_program
-from ..words import plural
+from ..record.words import plural
 from .data_sets import TOYS, DataSet, load_data
 
 __all__ = ["explain"]

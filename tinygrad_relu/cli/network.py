@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import nn, serialize
 from ..files import restore
-from ..words import plural
+from ..record.words import plural
 from .setup import Run
 
 __all__ = ["FILE", "load", "save"]

@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import data, ops
 from ..data.tables import is_number, listed, told_apart
+from ..record.words import plural
 from ..train import predict as outputs_of
-from ..words import plural
 from . import network, note, results
 from .setup import scaled
 

@@ -17,16 +17,16 @@ import numpy as np
 
 from .. import plots, random
 from .._version import __version__
-from ..activity import DeadUnits
 from ..compile import CompiledFunction
 from ..draw import draw
 from ..explain import explain as explained
 from ..explain.program import run_program
 from ..files import replacing
 from ..nn.module import evaluating
+from ..record.activity import DeadUnits
+from ..record.words import plural
 from ..train import History
 from ..train import predict as outputs_of
-from ..words import plural
 from . import network
 from .setup import Run, loss_floor, scaled
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import data, nn, ops, optim
+from ..record.words import plural
 from ..train import optimizer_class
-from ..words import plural
 from .data_sets import DataSet, load_data
 
 __all__ = ["Run", "loss_floor", "plan", "prepare", "scaled"]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import optim, random
-from ..activity import dead_units
 from ..files import replacing_folder, sweep
+from ..record.activity import dead_units
+from ..record.words import plural
 from ..train import History, fit
 from ..train import predict as outputs_of
-from ..words import plural
 from . import note, results
 from .setup import Run, loss_floor, plan, prepare
 

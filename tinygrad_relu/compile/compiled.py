@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ..mode import mode
+from ..record.words import plural
 from ..tensor import Tensor, as_array
-from ..words import plural
 from .passes import PASSES
 from .program import Program, flatten
 from .report import Report, checked

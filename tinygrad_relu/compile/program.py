@@ -18,8 +18,8 @@ from ..guard import note_change, owner_of
 from ..mode import changes, get_default_dtype, mode
 from ..nn.module import Module
 from ..nn.parameter import Parameter
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 from .guards import Guards, is_comparable, same_value
 from .number import Number
 from .passes import Plan

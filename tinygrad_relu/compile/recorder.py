@@ -94,9 +94,9 @@ class Recorder:
         if where.part == "forward":
             name = op.name + where.number
             saved = [(f"{name}_{key}", x) for key, x in vars(op).items() if type(x) is Traced]
-            for name, x in [(name, result), *saved]:
+            for wished, x in [(name, result), *saved]:
                 if type(x) is Traced and x.value.kind == "made":
-                    wish(x.value, name)
+                    wish(x.value, wished)
         else:
             gradients = result if isinstance(result, tuple) else (result,)
             for parent, gradient in zip(op.arguments or (), gradients):

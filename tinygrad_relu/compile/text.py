@@ -150,7 +150,9 @@ class Text:
             else:
                 self.fixed.append(value)
         lines += [
-            f"{self.names(v)} = {literal(v.array)}  # as it was recorded" for v in self.pinned if v in used and v.kind != "argument"
+            f"{self.names(v)} = {literal(v.array)}  # as it was recorded"
+            for v in self.pinned
+            if v in used and v.kind != "argument"
         ]
         for call in self.plan.once:
             lines += self.speller.lines(call)

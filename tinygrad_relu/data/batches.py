@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..random import generator
+from ..record.words import plural
 from ..tensor import Tensor, as_array
-from ..words import plural
 
 __all__ = ["batches", "standardize", "train_test_split"]
 

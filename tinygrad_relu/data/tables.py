@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
-from ..words import plural
+from ..record.words import plural
 
 __all__ = ["Table", "read_csv"]
 

@@ -1,21 +1,39 @@
-"""Draw: the computation graph as a picture, with values, gradients, masks and the user's own lines."""
+"""Draw: the computation graph as a picture, with values, gradients, masks and the user's own lines.
+
+What ``record`` has read is made a ``Picture`` of boxes and arrows by ``build`` (``fold`` closes what is too much to
+see, ``frames`` nests the modules). The picture is then written: by ``dot`` for Graphviz, which ``render`` runs; by
+``svg``, for which ``layout`` finds the places; by ``mermaid``; and ``page`` puts a drawing into HTML. A ``Drawing``
+offers all of these. It is made from graphviz's own class, so graphviz is first imported where something is drawn.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..mode import enable_grad
 from ..nn.module import Module, evaluating
-from ..reading import Reading, read
+from ..record.reading import Reading, read
 from ..tensor import Tensor
 from .build import picture
-from .drawing import Drawing
+
+if TYPE_CHECKING:
+    from .drawing import Drawing as Drawing
 
 __all__ = ["Drawing", "draw", "traced"]
 
+
 _FEW = 5  # ops in a row that fit on a page from left to right
+
+
+def __getattr__(name: str) -> Any:
+    """``Drawing`` is here when somebody asks for it."""
+    if name != "Drawing":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .drawing import Drawing
+
+    return Drawing
 
 
 def draw(
@@ -61,6 +79,8 @@ def draw(
     output = traced(t, x, "draw") if isinstance(t, Module) else t
     if not isinstance(t, Module) and x is not None:
         raise TypeError(f"draw: x is the input of a module, and {type(t).__name__} is none; give the tensor alone")
+    from .drawing import Drawing  # which needs graphviz
+
     reading = read(output, "draw")
     return Drawing(picture(reading, depth=depth, direction=direction or _readable(reading), limit=limit))
 

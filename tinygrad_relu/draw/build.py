@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..activity import silent_on, silent_units
 from ..guard import changed_since
-from ..op import RECORD
-from ..reading import ModuleCall, Reading, Step, Value
-from ..source import Line
-from ..words import described, in_full, norm, number, option, percent, plural
+from ..record.activity import silent_on, silent_units
+from ..record.reading import ModuleCall, Reading, Step, Value, blocks, saved_arrays
+from ..record.source import Line
+from ..record.words import described, in_full, norm, number, option, percent, plural
 from .fold import Fold, folds
 from .frames import Frames
 from .picture import LEVELS, Arrow, Box, Picture
@@ -271,26 +270,6 @@ def _argument_labels(step: Step) -> list[str]:
 
 
 # ---------------------------------------------------------------------- what an op has saved
-
-
-def saved_attributes(op: Any) -> dict[str, Any]:
-    """What forward has saved for backward, by name."""
-    return {name: value for name, value in vars(op).items() if name not in RECORD and not name.startswith("_")}
-
-
-def saved_arrays(op: Any) -> dict[str, np.ndarray]:
-    """The arrays among what was saved."""
-    found = saved_attributes(op).items()
-    return {name: np.asarray(value) for name, value in found if isinstance(value, (np.ndarray, np.generic))}
-
-
-# Where the mask of these is true, no gradient passes. Others save masks that tell one formula from another.
-_BLOCKING = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_tanh"})
-
-
-def blocks(op: Any, name: str) -> bool:
-    """Whether what was saved by this name is a mask of the elements whose gradient stops here."""
-    return name == "mask" and op.name in _BLOCKING
 
 
 def saved(op: Any) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import graphviz
 
+from ..record.words import plural
 from ..serialize import replacing
-from ..words import plural
 from .dot import digraph
 from .mermaid import mermaid
 from .page import page

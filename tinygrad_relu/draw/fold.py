@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from ..reading import ModuleCall, Reading, Step
-from ..words import plural
+from ..record.reading import ModuleCall, Reading, Step
+from ..record.words import plural
 
 __all__ = ["Fold", "folds"]
 

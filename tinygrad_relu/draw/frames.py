@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..reading import ModuleCall
-from ..words import written
+from ..record.reading import ModuleCall
+from ..record.words import written
 from .picture import Cluster, Picture
 
 __all__ = ["Frames"]

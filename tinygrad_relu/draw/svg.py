@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ..words import plural
+from ..record.words import plural
 from . import style
 from .layout import MARGIN, SIDE, WIDEST, Layout, Point, Rect, Route, box_size, corner_radius, layout
 from .picture import Arrow, Box, Cluster, Picture

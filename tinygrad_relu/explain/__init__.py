@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import backward_pass
-from ..reading import read
+from ..record.reading import read
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 from .explorer import Explorer
 from .page import languages
 from .story import story

@@ -6,9 +6,9 @@ import html
 import os
 from typing import Any
 
-from ..reading import Reading
+from ..record.reading import Reading
+from ..record.words import plural
 from ..serialize import replacing
-from ..words import plural
 from .page import languages, page, sentences
 from .stage import stage
 

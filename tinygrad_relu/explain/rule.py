@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import Step
-from ..words import number
+from ..record.reading import Step
+from ..record.words import number
 
 __all__ = ["rules"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from ..draw.frames import Frames
 from ..draw.picture import Arrow, Box, Picture
 from ..draw.svg import svg
-from ..reading import Reading
-from ..words import brief
+from ..record.reading import Reading
+from ..record.words import brief
 
 __all__ = ["stage"]
 

@@ -17,12 +17,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..activity import silent_units
-from ..draw.build import blocks, saved_arrays, saved_attributes
 from ..graph import topological_order
-from ..reading import Reading, Step, Value
-from ..words import number, written
-from .order import compare
+from ..record.activity import silent_units
+from ..record.order import compare
+from ..record.reading import Reading, Step, Value, blocks, saved_arrays, saved_attributes
+from ..record.words import number, written
 from .rule import rules
 
 __all__ = ["story"]

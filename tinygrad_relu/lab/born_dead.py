@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import relu
-from ..words import plural
+from ..record.words import plural
 from .findings import Table, wilson_interval
 from .workers import each
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..words import aligned, plural
+from ..record.words import aligned, plural
 from . import figures
 
 __all__ = ["Claim", "Findings", "Spread", "Table", "named_seeds", "wilson_interval"]

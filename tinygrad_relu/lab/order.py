@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .. import Tensor
-from ..explain.order import by_whole_sums, parts
+from ..record.order import by_whole_sums, parts
 from .findings import Findings
 from .workers import each
 

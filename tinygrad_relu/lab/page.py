@@ -14,8 +14,8 @@ from html import escape
 from pathlib import Path
 
 from .. import plots
+from ..record.words import plural
 from ..serialize import replacing
-from ..words import plural
 from .findings import Claim, Findings, Table
 
 __all__ = ["INDEX", "Run", "fragment", "page", "write_page"]

@@ -12,8 +12,8 @@ import numpy as np
 from .. import ops
 from ..deciding import deciding
 from ..mode import get_default_dtype
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 from . import functional, init
 from .activations import gain_of, make_activation
 from .making import named, positive

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..deciding import deciding
 from ..mode import mode
+from ..record.words import plural
 from ..tensor import Tensor
 from ..tensor import as_array as _as_array
-from ..words import plural
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "parameters_to_vector", "vector_to_parameters",

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..mode import mode
 from ..names import one_of
+from ..record.words import plural
 from ..tensor import Tensor, as_array
-from ..words import plural
 from .flat import Flat, flattened
 
 __all__ = ["Optimizer"]

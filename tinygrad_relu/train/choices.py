@@ -12,7 +12,7 @@ import numpy as np
 from .. import nn, ops, optim
 from ..names import one_of
 from ..nn.making import spelled
-from ..words import plural
+from ..record.words import plural
 
 __all__ = ["check_options", "loss_of", "optimizer_class", "optimizer_of", "scheduler_of"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from .. import nn
 from ..data.batches import as_plain
 from ..nn.hidden import hidden, told
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 
 __all__ = ["as_input", "as_rows", "check_complete", "check_model", "check_output", "has"]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import plots
 from ..compile import CompiledFunction
+from ..record.words import aligned
 from ..serialize import replacing
-from ..words import aligned
 
 __all__ = ["History"]
 

@@ -19,8 +19,8 @@ from ..graph import topological_order
 from ..mode import no_grad
 from ..nn.module import evaluating
 from ..random import generator
+from ..record.words import plural
 from ..tensor import Tensor
-from ..words import plural
 from .given import check_output
 from .steps import check_loss, matching, slices
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..born_dead import BornDead, born_dead_probability
 from ..dying import Death, Dying, Rate

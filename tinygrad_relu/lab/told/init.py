@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..findings import Claim, Table, named_seeds
 from ..init import CHANCE, HE, STARTS, XAVIER, Init, Moments, Trainings

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..findings import Claim, Spread, Table
 from ..kink import DTYPES, WIDTH, Blank, Kink, Training

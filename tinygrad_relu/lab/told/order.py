@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..findings import Claim, Table
 from ..order import Ladder, Order

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..findings import Claim, Spread, Table, named_seeds
 from ..siblings import ELU, FUNCTIONS, LEAKY, PRELU, RATES, RELU, SWISH, Curve, Errors, Mean, Revival, Siblings

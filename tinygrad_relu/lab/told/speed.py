@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..findings import Claim, Table, named_seeds
 from ..speed import NETWORKS, RELU_XAVIER, SIGMOID, TANH, TANH_XAVIER, Network, Ratio, Speed, Trials

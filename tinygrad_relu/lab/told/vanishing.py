@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...words import plural
+from ...record.words import plural
 from .. import figures
 from ..findings import Claim, Spread, Table, named_seeds
 from ..vanishing import NETWORKS, ORDINARY, SMALL, Decay, Jacobians, Vanishing

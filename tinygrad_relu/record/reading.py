@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from .graph import topological_order, unbroadcast
-from .nn.module import Module
-from .nn.parameter import Parameter
+from ..graph import topological_order, unbroadcast
+from ..nn.module import Module
+from ..nn.parameter import Parameter
+from ..op import RECORD
+from ..tensor import Tensor
 from .source import Line, argument_names, assigned_name, line_at, names_bound_once, variables_now
-from .tensor import Tensor
 
-__all__ = ["ModuleCall", "Reading", "Step", "Value", "read"]
+__all__ = ["ModuleCall", "Reading", "Step", "Value", "blocks", "read", "saved_arrays", "saved_attributes"]
 
 
 @dataclass(eq=False)
@@ -283,3 +284,26 @@ def _equals(thing: Any, value: Value) -> bool:
 def _is_as_given(value: Value) -> bool:
     """Whether a constant still holds the numbers that the op was given: an array may have been filled anew."""
     return value.tensor is not None or np.array_equal(value.given, value.array, equal_nan=True)
+
+
+# ---------------------------------------------------------------------- what an op has saved
+
+
+def saved_attributes(op: Any) -> dict[str, Any]:
+    """What forward has saved for backward, by name."""
+    return {name: value for name, value in vars(op).items() if name not in RECORD and not name.startswith("_")}
+
+
+def saved_arrays(op: Any) -> dict[str, np.ndarray]:
+    """The arrays among what was saved."""
+    found = saved_attributes(op).items()
+    return {name: np.asarray(value) for name, value in found if isinstance(value, (np.ndarray, np.generic))}
+
+
+# Where the mask of these is true, no gradient passes. Others save masks that tell one formula from another.
+_BLOCKING = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_tanh"})
+
+
+def blocks(op: Any, name: str) -> bool:
+    """Whether what was saved by this name is a mask of the elements whose gradient stops here."""
+    return name == "mask" and op.name in _BLOCKING

@@ -22,8 +22,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from .op import registry
-from .place import _PACKAGE, Place, file_and_line
+from ..op import registry
+from ..place import _PACKAGE, Place, file_and_line
 
 __all__ = ["Line", "argument_names", "assigned_name", "line_at", "names_bound_once", "variables_now"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..draw import traced
+from ..nn.module import Module
+from ..nn.parameter import Parameter
+from ..tensor import Tensor
 from .activity import silent_units, tells_of_silent_units
-from .draw import traced
-from .nn.module import Module
-from .nn.parameter import Parameter
-from .tensor import Tensor
 from .words import aligned, norm, number, percent, plural
 
 __all__ = ["LayerSummary", "ModelSummary", "summary"]

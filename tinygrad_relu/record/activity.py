@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from . import nn
-from .graph import topological_order
-from .mode import enable_grad
-from .nn.module import evaluating
-from .tensor import Tensor, as_array
-from .train import slices
+from .. import nn
+from ..graph import topological_order
+from ..mode import enable_grad
+from ..nn.module import evaluating
+from ..tensor import Tensor, as_array
+from ..train import slices
 from .words import aligned, plural
 
 __all__ = ["DeadUnits", "UnitActivity", "dead_units", "silent_on", "silent_units", "tells_of_silent_units"]

@@ -18,7 +18,7 @@ Sums = Counter[Tensor]  # of each tensor the gradients that have come together s
 def compare() -> dict[str, Any]:
     """The visits of both ways, each with the gradients that have arrived when it is over, and a's gradient in the end.
 
-    >>> from tinygrad_relu.explain.order import compare
+    >>> from tinygrad_relu.record.order import compare
     >>> compare()["naive"]["grad"], compare()["topological"]["grad"]
     (8, 4)
     """
