@@ -31,7 +31,7 @@ _TRUSTED = {_PACKAGE, "numpy", "math", "cmath", "operator", "functools", "iterto
             "contextlib", "dataclasses", "enum", "abc", "types", "_operator", "_functools", "_collections"}  # fmt: skip
 _UNREPEATABLE = {"print", "open", "input", "type", "id", "globals", "locals", "vars", "exec", "eval", "breakpoint",
                  "__import__", "next", "setattr", "delattr"}  # fmt: skip
-_PLAIN = (bool, int, float, complex, str, bytes, type(None), enum.Enum, np.dtype, np.generic, range, slice, type(...))
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), range, slice, type(...))
 _ITS_OWN = ("param_groups", "defaults", "_flats", "_known")  # of an optimizer, which is state
 _MANY = 1000  # items of a list or dict: more are not compared in each call
 _OF_OBJECTS = {"__repr__", "__str__", "__hash__", "__eq__", "__reduce__", "__getstate__", "__setstate__", "__replace__"}
@@ -169,7 +169,7 @@ class Guards:
         words, value, owner = name, look(), None
         for attribute in attributes:
             code = isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc))
-            if isinstance(value, (Tensor, np.ndarray, *_PLAIN)) or (code and _is_trusted(value)):
+            if isinstance(value, (Tensor, np.ndarray)) or is_comparable(value) or (code and _is_trusted(value)):
                 break
             found = inspect.getattr_static(value, attribute, _NOWHERE)
             if isinstance(value, Module) and attribute in value._persistent:
@@ -327,7 +327,8 @@ def _default(function: Any, i: int) -> Any:
 def is_comparable(value: Any) -> bool:
     if isinstance(value, (tuple, frozenset)) and type(value).__eq__ in (tuple.__eq__, frozenset.__eq__):
         return all(is_comparable(item) for item in value)
-    return isinstance(value, _PLAIN) or (isinstance(value, type) and _is_trusted(value))
+    exact = type(value) in _PLAIN or isinstance(value, (enum.Enum, np.dtype, np.generic))  # others may have attributes
+    return exact or (isinstance(value, type) and _is_trusted(value))
 
 
 def _contents(value: Any) -> Any:
@@ -375,7 +376,7 @@ def _is_trusted(thing: Any) -> bool:
         thing = thing.__func__
     bound = getattr(thing, "__self__", None)
     if bound is not None and not isinstance(bound, (types.ModuleType, type)) and not inspect.ismethod(thing):
-        return isinstance(bound, (*_PLAIN, tuple))  # "".join; not the append of a list
+        return isinstance(bound, (str, bytes, int, float, tuple))  # "".join; not the append of a list
     module = getattr(thing, "__module__", None) or type(thing).__module__
     top = str(module).partition(".")[0]
     return top in _TRUSTED and not (top == "numpy" and "random" in str(module).split("."))

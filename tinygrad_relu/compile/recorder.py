@@ -75,7 +75,7 @@ class Recorder:
 
     def _beginning(self, part: str, op: Any) -> Where:
         """A rule of an op, with the module that computes it, as 0: Linear, and its number, as 0."""
-        call = op.call if part == "backward" else mode.now.call
+        call: Any = op.call if part == "backward" else mode.now.call
         path = self.state.paths.get(id(call[0]), "") if call else ""
         last = path.rpartition(".")[2]
         inside = f"{path}: {type(call[0]).__name__}" if path else ""
