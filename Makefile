@@ -1,16 +1,15 @@
 # Two commands are all a reader needs: `make demo` and `make test`. Each makes .venv by itself.
 #
 #   make demo        train on the digits and leave pictures and tables in runs/digits
-#   make test        all tests that need no other framework; PYTEST=... is handed to pytest
-#   make lint        style and types          make bench    one training step, timed beside others
-#   make test-torch  the same with PyTorch    make size     lines and tokens of each room
-#   make browser     what the tests of the pages need: Chromium, and a driver for it
-#   make pictures    take those of the README again
-#   make lab         every claim of the lab, measured    make lessons  build the notebooks of the lessons anew
-#   make dask        what the test of the lab on a distributed engine needs
+#   make test        all tests; those that need more than `make everything` has installed are skipped
+#   make everything  install all that a developer needs: PyTorch, Chromium and its driver, linters, notebooks
+#   make lint        style and types; make lint-fix mends what can be mended
+#   make size        lines and tokens of each room
+#   make bench       one training step, timed beside others; make bench-peers installs the others first
+#   make lab         every claim of the lab, measured
+#   make lessons     build the notebooks of the lessons anew
 #   make fuzz        N random programs, here in every way and on PyTorch
-#   make bench-peers install the others that the benchmark knows, and run it
-#   make lint-fix    mend what can be         make clean    remove .venv and what was built
+#   make clean       remove .venv and what was built
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -22,7 +21,7 @@ RULES := --select E,F,W,I,B,UP,C4,SIM,RUF --ignore RUF001,RUF002,RUF003,RUF005,R
 # RUF100: what one version of ruff calls unused another needs; B905: zip stops at the shorter on purpose;
 # SIM300, E731: as it reads best.
 
-.PHONY: help demo test test-torch fuzz lint lint-fix bench bench-peers size clean torch jax browser pictures lab lessons dask
+.PHONY: help demo test everything lint lint-fix size bench bench-peers lab lessons fuzz clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -44,48 +43,35 @@ demo: .venv/with-demo
 	.venv/bin/tinygrad-relu train --data digits --hidden 64,32 --activation relu --out runs/digits
 
 test: .venv/with-demo .venv/with-test
-	@$(PY) -c "import torch" 2>/dev/null || \
-		echo "PyTorch is not here, so the comparisons with it are skipped; 'make test-torch' installs it and runs them."
-	@$(PY) -c "import playwright" 2>/dev/null && $(CHROMIUM) >/dev/null || \
-		echo "There is no browser to drive, so the tests of the pages are skipped; 'make browser' installs one."
+	@$(PY) -c "import torch, playwright" 2>/dev/null && $(CHROMIUM) >/dev/null || \
+		echo "PyTorch or a browser is not here, so the tests that need them are skipped; 'make everything' installs both."
 	$(PY) -m pytest -n 2 $(PYTEST)
 
 CHROMIUM := command -v chromium || command -v chromium-browser || command -v google-chrome
 
 # Chromium from Debian's packages; elsewhere any that is on the PATH will do.
-browser: .venv/with-browser
+everything: .venv/with-demo .venv/with-test .venv/with-dev
 	@$(CHROMIUM) >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
-
-pictures: browser
-	$(PY) examples/pictures/take.py
 
 lab: .venv/with-demo
 	.venv/bin/tinygrad-relu lab all --out runs/lab
 
-lessons: .venv/with-demo .venv/with-lessons
+lessons: .venv/with-demo .venv/with-dev
 	$(PY) examples/lessons/build.py
-
-dask: .venv/with-dask
-
-torch: .venv/with-torch
-jax: .venv/with-jax
-
-test-torch: .venv/with-demo .venv/with-test .venv/with-torch
-	$(PY) -m pytest -n 2
 
 # Random programs, here and on PyTorch: make fuzz N=100000
 N ?= 1000
-fuzz: .venv/with-demo .venv/with-test .venv/with-torch
+fuzz: .venv/with-test .venv/with-dev
 	cd tests && ../$(PY) -m fuzz $(N)
 
-lint: .venv/with-lint
+lint: .venv/with-dev
 	$(PY) -m ruff check $(RUFF) $(RULES) .
 	$(PY) -m ruff format $(RUFF) --exclude "*.pyi" --check .
 	$(PY) -m mypy
 	$(PY) -m mypy --strict --follow-imports=silent examples/typed.py
 	$(PY) -m pyright --warnings examples/typed.py
 
-lint-fix: .venv/with-lint
+lint-fix: .venv/with-dev
 	$(PY) -m ruff check $(RUFF) $(RULES) --fix .
 	$(PY) -m ruff format $(RUFF) --exclude "*.pyi" .
 
@@ -94,7 +80,7 @@ bench: .venv/with-demo
 	$(PY) examples/bench/scalars.py
 
 # tinygrad compiles its kernels with clang; elsewhere than on Debian it is left out unless clang is on the PATH.
-bench-peers: .venv/with-demo .venv/with-torch .venv/with-peers
+bench-peers: everything .venv/with-peers
 	@command -v clang >/dev/null || { apt-get update -qq && apt-get install -y -qq clang >/dev/null; } || true
 	$(MAKE) bench
 

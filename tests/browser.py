@@ -40,10 +40,10 @@ _VISIBLE = """without => {
 def require_browser() -> None:
     """Skip the module or the test that calls this, unless a browser and what drives it are installed."""
     for package in _PACKAGES:
-        pytest.importorskip(package, reason=f"{package} is not installed: `make browser` installs it")
+        pytest.importorskip(package, reason=f"{package} is not installed: `make everything` installs it")
     if _executable() is None:
         names = ", ".join(_NAMES)
-        pytest.skip(f"no browser is installed ({names}): see `make browser`", allow_module_level=True)
+        pytest.skip(f"no browser is installed ({names}): see `make everything`", allow_module_level=True)
 
 
 def _executable() -> str | None:

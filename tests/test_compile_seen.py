@@ -1,4 +1,4 @@
-"""What could change unseen between two calls of a compiled function: it is seen in the next call, or the first is refused."""
+"""What could change unseen between two calls of a compiled function: the next call sees it, or the first is refused."""
 
 import collections
 import contextvars

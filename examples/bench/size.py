@@ -1,4 +1,4 @@
-"""How large is it? Code lines and tokens a line for each room: `make size`.
+"""How large is it? Code lines of each room beside its limit, and tokens a line: `make size`.
 
 A code line is one that holds code: no docstring, no comment, no blank line. Tokens a line tell whether few lines were
 bought by dense ones; admired libraries stand at five to nine.
@@ -11,7 +11,12 @@ import tokenize
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "tinygrad_relu"
-CORE = ("tensor.py", "op.py", "graph.py", "guard.py", "place.py", "mode.py", "dispatch.py", "ops")
+ENGINE = ("tensor.py", "op.py", "graph.py", "guard.py", "place.py", "mode.py", "dispatch.py")
+LIMITS = {
+    "engine": 850, "ops": 1500, "nn": 600, "optim": 560, "data": 270, "train": 400, "record": 520, "draw": 2100,
+    "explain": 900, "compile": 2000, "lab": 3000, "cli": 600,
+}  # fmt: skip
+TOGETHER = 14_000
 SKIPPED = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,
@@ -34,33 +39,28 @@ def measure(path: Path) -> tuple[int, int]:
 
 
 def rooms() -> dict[str, tuple[int, int]]:
-    """The size of each file and folder right below the package."""
-    sizes = {}
+    """The size of the engine, and of each other file and folder right below the package."""
+    sizes = {"engine": (0, 0)}
     for place in sorted(PACKAGE.iterdir()):
         files = sorted(place.rglob("*.py")) if place.is_dir() else [place] * (place.suffix == ".py")
-        if files:
-            measured = [measure(file) for file in files]
-            sizes[place.name] = (sum(lines for lines, _ in measured), sum(tokens for _, tokens in measured))
+        room = "engine" if place.name in ENGINE else place.name
+        for file in files:
+            lines, tokens = measure(file)
+            before = sizes.get(room, (0, 0))
+            sizes[room] = before[0] + lines, before[1] + tokens
     return sizes
-
-
-def total(sizes: dict[str, tuple[int, int]], names) -> tuple[int, int]:
-    """The sum over some rooms."""
-    chosen = [sizes[name] for name in names if name in sizes]
-    return sum(lines for lines, _ in chosen), sum(tokens for _, tokens in chosen)
 
 
 def main() -> None:
     sizes = rooms()
-    others = [name for name in sizes if name not in CORE]
-    print(f"{'room':<20}{'code lines':>12}{'tokens/line':>13}")
-    for title, names in (("the core", CORE), ("around it", others)):
-        for name in names:
-            if sizes.get(name, (0, 0))[0]:
-                lines, tokens = sizes[name]
-                print(f"  {name:<18}{lines:>12}{tokens / lines:>13.1f}")
-        lines, tokens = total(sizes, names)
-        print(f"{title:<20}{lines:>12}{tokens / lines:>13.1f}\n")
+    names = [*LIMITS, *(name for name in sizes if name not in LIMITS)]
+    print(f"{'room':<20}{'code lines':>12}{'at most':>9}{'tokens/line':>13}")
+    for name in names:
+        lines, tokens = sizes[name]
+        limit = f"{LIMITS[name]:,}" if name in LIMITS else ""
+        print(f"{name:<20}{lines:>12,}{limit:>9}{tokens / max(lines, 1):>13.1f}")
+    lines, tokens = (sum(size[i] for size in sizes.values()) for i in (0, 1))
+    print(f"{'together':<20}{lines:>12,}{TOGETHER:>9,}{tokens / lines:>13.1f}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     python examples/lessons/build.py                    all lessons (make lessons does the same)
     python examples/lessons/build.py 1_one_neuron.py    this one
 
-It needs jupytext, nbclient and ipykernel: ``pip install ".[lessons]"``.
+It needs jupytext, nbclient and ipykernel: ``make lessons`` installs them.
 
 How a lesson is written. ``N_name.py`` is a script in the percent format (https://jupytext.readthedocs.io). It runs as
 plain Python, and is the one source of ``N_name.ipynb`` and ``N_name.ko.ipynb``, so that code and prose cannot drift:

@@ -1,4 +1,6 @@
-"""Take the pictures of the README again, in light and dark, with a real browser: `make pictures`.
+"""Take the pictures of the README again, in light and dark, with a real browser.
+
+    .venv/bin/python examples/pictures/take.py
 
 They show what the package draws now, so they are taken, never touched up. The experiments of the lab are run anew, and
 their figures drawn for a white ground.
@@ -61,7 +63,7 @@ def main() -> None:
     """Write the pictures beside this file."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        sys.exit("there is no Chromium; make browser installs it")
+        sys.exit("there is no Chromium; make everything installs it")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])

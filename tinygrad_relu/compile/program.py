@@ -26,7 +26,7 @@ from .passes import Plan
 from .recorder import Recorder
 from .spelling import identifier
 from .state import attributes, place_of_gradient, traits
-from .tape import CannotCompile, Expression, mapped, values_in
+from .tape import CannotCompile, Expression, Layout, mapped, values_in
 from .text import Text, described
 from .traced import Traced
 
@@ -219,6 +219,9 @@ class Program:
         self.fetches = [(v.fetch, v.kind == "argument") for v in text.varying]
         self.fixed = [(v.fetch, v.array) for v in tape.inputs if v.fixed and v.kind == "state" and v in set(text.fixed)]
         self._note_state(recorder)
+        for value in (*tape.inputs, *(v for call in tape.calls for v in call.results)):
+            if value.kind in ("argument", "named", "made") and value.is_array:
+                value.array = Layout.of(value.array)  # the numbers of the recording are nobody's any more
 
     def _note_state(self, recorder: Any) -> None:
         """Note what is to be compared before a call, and renewed after it."""
@@ -288,7 +291,8 @@ class Program:
             if _kind(fetch(leaves)) != kind:
                 return False
         for fetch, value in self.pinned:
-            if not same_value(fetch(leaves), value):
+            now = fetch(leaves)
+            if now is not value and not same_value(now, value):
                 return False
         for optimizer, flats, params in self.lists:
             if optimizer._flats != flats or [group["params"] for group in optimizer.param_groups] != params:
@@ -391,8 +395,8 @@ def _kind(leaf: Any) -> Any:
 
 
 def _is_of_kind(leaf: Any, kind: Any) -> bool:
-    if type(leaf) is np.ndarray:
-        return kind[0] is np.ndarray and (leaf.shape, leaf.dtype, leaf.strides, False) == kind[1:]
+    if type(leaf) is np.ndarray and kind[0] is np.ndarray:
+        return leaf.shape == kind[1] and leaf.dtype == kind[2] and leaf.strides == kind[3] and not kind[4]
     return _kind(leaf) == kind
 
 

@@ -19,6 +19,21 @@ class CannotCompile(RuntimeError):
     """
 
 
+@dataclass(frozen=True)
+class Layout:
+    """An array without its numbers."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    strides: tuple[int, ...]
+    nbytes: int
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Layout:
+        """How the array lies in memory."""
+        return cls(array.shape, array.dtype, array.strides, array.nbytes)
+
+
 @dataclass(eq=False)
 class Value:
     """An array or a number: an argument, a part of the state, a constant, or the result of a call."""
