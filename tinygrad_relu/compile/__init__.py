@@ -66,6 +66,6 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
     >>> bool(last.item() < first.item())
     True
     >>> train_step.signatures
-    ['X: (100, 2) float32, y: (100,) int64']
+    ['X: (100, 2) float32, y: (100,) int64, training']
     """
     return CompiledFunction(function, check=check, without=without)
