@@ -305,3 +305,37 @@ def test_what_has_run_can_be_copied_and_pickled_and_is_freed_without_the_collect
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_an_argument_that_requires_a_gradient_is_refused_in_later_calls_too():
+    step = tg.compile(lambda x: x * 2)
+    for _ in range(3):
+        step(Tensor(X))
+    with pytest.raises(CannotCompile, match="requires a gradient"):
+        step(Tensor(X, requires_grad=True))
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+@pytest.mark.parametrize("named", [False, True])
+def test_an_array_that_shares_memory_with_a_parameter_is_read_where_the_function_reads_it(named, calls):
+    def train(wrap):
+        tg.manual_seed(0)
+        model = nn.Linear(3, 2, bias=False)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        held, apart = model.weight.data, np.ones((2, 3), np.float32)
+
+        def step(x, w):
+            before = np.copy(w)
+            loss = (model(x) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return before, np.copy(w) - before
+
+        by_name = lambda x: step(x, held)
+        compiled = wrap(by_name if named else step)
+        results = [compiled(X) if named else compiled(X, apart) for _ in range(calls)]
+        return results + [compiled(X) if named else compiled(X, held) for _ in range(4)]
+
+    for mine, theirs in zip(train(tg.compile), train(lambda f: f)):
+        assert [x.tobytes() for x in mine] == [x.tobytes() for x in theirs]

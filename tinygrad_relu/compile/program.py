@@ -22,7 +22,7 @@ from ..record.words import plural
 from ..tensor import Tensor
 from .guards import Guards, is_comparable, same_value
 from .number import Number
-from .passes import Plan
+from .passes import PASSES, Plan
 from .recorder import Recorder
 from .spelling import identifier
 from .state import attributes, place_of_gradient, traits
@@ -202,6 +202,12 @@ class Program:
         results += [value for _, _, value, _ in self.left if value is not None]
         for where in {call.where for call in tape.calls}:
             described(where)
+        targets = [call.out.array for call in tape.calls if call.out is not None and call.out.root.kind == "state"]
+        self.changing = list({id(owner): owner for owner in map(owner_of, targets)}.values())
+        given = [v for v in tape.inputs if v.kind in ("argument", "named") and v.is_array]
+        self.apart = [(v.fetch, not _overlaps(v.array, self.changing)) for v in given]
+        if not all(apart for _, apart in self.apart):
+            without = PASSES  # what is given lies in memory that the call changes: every call stays where it was
         self.plan = plan = Plan.of(tape, list(values_in(results)), without)
         left = [(v, before) for _, _, v, before in self.left if v is not None]
         stays = {v for v, _ in left if plan.now(v).fixed}  # gradients that lie in the optimizer's vector
@@ -246,14 +252,10 @@ class Program:
             (o, [list(flats) for flats in o._flats], [list(g["params"]) for g in o.param_groups])
             for o in state.optimizers
         ]
-        targets = [
-            call.out.array for call in recorder.tape.calls if call.out is not None and call.out.root.kind == "state"
-        ]
-        written = list({id(owner): owner for owner in map(owner_of, targets)}.values())
         slots = [
             t._slot for t in state.tensors.values() if getattr(t, "_slot", None) is not None and state.starts_anew(t)
         ]
-        self.written = [array for array in written if not any(np.may_share_memory(array, slot) for slot in slots)]
+        self.written = [array for array in self.changing if not _overlaps(array, slots)]
         self.copies = [(np.empty_like(array), array) for array in self.written]
         self.draws = recorder._generator is not None
         self.tensors = [(t, t._array) for t in state.tensors.values()]
@@ -289,6 +291,10 @@ class Program:
                 return False
         for fetch, kind in self.varying:
             if _kind(fetch(leaves)) != kind:
+                return False
+        for fetch, apart in self.apart:
+            array = fetch(leaves)
+            if (array.base is not None or not apart) and _overlaps(array, self.changing) is apart:
                 return False
         for fetch, value in self.pinned:
             now = fetch(leaves)
@@ -379,6 +385,11 @@ def _with_stand_ins(function: Any, named: dict[str, Any]) -> Any:
     return types.MethodType(copy, function.__self__) if plain is not function else copy
 
 
+def _overlaps(array: np.ndarray, others: list[np.ndarray]) -> bool:
+    """Tell whether an array may lie in the memory of one of the others."""
+    return any(np.may_share_memory(array, other) for other in others)
+
+
 def _code(source: str) -> list[str]:
     """The lines without comments, which tell from where a call was made."""
     return [line for line in source.splitlines()[1:] if not line.lstrip().startswith("#")]
@@ -388,10 +399,15 @@ def _kind(leaf: Any) -> Any:
     """What two arguments must share for one program to take both."""
     array = leaf._array if isinstance(leaf, Tensor) else leaf
     if isinstance(array, (np.ndarray, np.generic)):
-        return type(array), array.shape, array.dtype, getattr(array, "strides", ()), isinstance(leaf, Tensor)
+        return type(array), array.shape, array.dtype, getattr(array, "strides", ()), _told_of(leaf)
     if type(leaf) is float:
         return (float,)
     return type(leaf), (repr(leaf) if is_comparable(leaf) else id(leaf))
+
+
+def _told_of(leaf: Any) -> str:
+    """Tell whether an argument is a Tensor, and one that requires a gradient: such are refused."""
+    return "" if not isinstance(leaf, Tensor) else "requires grad" if leaf._requires_grad else "Tensor"
 
 
 def _is_of_kind(leaf: Any, kind: Any) -> bool:
