@@ -339,3 +339,13 @@ def test_an_array_that_shares_memory_with_a_parameter_is_read_where_the_function
 
     for mine, theirs in zip(train(tg.compile), train(lambda f: f)):
         assert [x.tobytes() for x in mine] == [x.tobytes() for x in theirs]
+
+
+def test_arguments_may_have_any_names():
+    def np(np, x, x0, *more, prepare, Differs=1.0, **rest):
+        return [np * 2 + x[0], x[1] * x0 * more[0], prepare - Differs, rest["lambda_"]]
+
+    given = (X, [X, X + 1], 3.0, X), {"prepare": X, "lambda_": X}
+    step = tg.compile(np)
+    for _ in range(4):
+        assert all(map(lambda a, b: (a == b).all(), step(*given[0], **given[1]), np(*given[0], **given[1])))

@@ -18,8 +18,9 @@ import numpy as np
 from ..mode import mode
 from ..record.words import plural
 from ..tensor import Tensor, as_array
+from .arguments import flatten
 from .passes import PASSES
-from .program import Program, flatten
+from .program import Program
 from .report import Report, checked
 from .save import save
 from .snapshot import Snapshot

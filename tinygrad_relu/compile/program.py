@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import builtins
-import inspect
 import linecache
 import types
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,52 +14,20 @@ import numpy as np
 from .. import random
 from ..guard import note_change, owner_of
 from ..mode import changes, get_default_dtype, mode
-from ..nn.module import Module
 from ..nn.parameter import Parameter
 from ..record.words import plural
 from ..tensor import Tensor
-from .guards import Guards, is_comparable, same_value
+from .arguments import Leaf, flatten, is_of_kind, kind_of, names_of, parameters_of, same_structure, unflatten
+from .arguments import described as described_kind
+from .guards import Guards, same_value
 from .number import Number
 from .passes import PASSES, Plan
 from .recorder import Recorder
 from .spelling import identifier
 from .state import attributes, place_of_gradient, traits
-from .tape import CannotCompile, Expression, Layout, mapped, values_in
+from .tape import CannotCompile, Expression, Layout, values_in
 from .text import Text, described
 from .traced import Traced
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """The place of an array, a Tensor or a number in nested tuples, lists and dicts."""
-
-    index: int
-
-
-def flatten(thing: Any, leaves: list[Any]) -> Any:
-    """The structure of nested tuples, lists and dicts, with a Leaf for each thing inside, which is added to leaves."""
-
-    def leaf(x: Any) -> Leaf:
-        leaves.append(x)
-        return Leaf(len(leaves) - 1)
-
-    return mapped(leaf, thing, slices=False)
-
-
-def _same_structure(a: Any, b: Any) -> bool:
-    """Tell whether two structures are of the same kinds, which ``==`` does not ask of a named tuple."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, Leaf):
-        return a == b
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(_same_structure(a[name], b[name]) for name in a)
-    return len(a) == len(b) and all(map(_same_structure, a, b))
-
-
-def unflatten(structure: Any, leaves: list[Any]) -> Any:
-    """The thing again, with other leaves."""
-    return mapped(lambda x: leaves[x.index], structure, slices=False)
 
 
 class Program:
@@ -80,9 +46,9 @@ class Program:
         self.trusted = before is not None
         args, kwargs = structure
         self.takes = len(args) if not kwargs and all(isinstance(part, Leaf) for part in args) else -1
-        self.parameters = _parameters(function, structure)
-        self.names = _names(self.parameters, len(leaves))
-        self.kinds = [_kind(leaf) for leaf in leaves]
+        self.parameters = parameters_of(function, structure)
+        self.names = names_of(self.parameters, len(leaves))
+        self.kinds = [kind_of(leaf) for leaf in leaves]
         self.guards = Guards()
         self.mode = mode.now.record, get_default_dtype()
         self.recorder: Any = Recorder(self.guards)
@@ -239,7 +205,7 @@ class Program:
             for v in self.text.varying
             if v.kind in ("state", "named") and isinstance(v.array, (np.ndarray, np.generic))
         ]
-        self.varying = [(v.fetch, _kind(v.array)) for v in inputs]
+        self.varying = [(v.fetch, kind_of(v.array)) for v in inputs]
         self.modules = [(weakref.ref(module), before) for module, before in state.modules.items()]
         self.left = [
             (owner if isinstance(owner, Tensor) else weakref.ref(owner), name, value)
@@ -274,12 +240,12 @@ class Program:
 
     def fits(self, structure: Any, leaves: list[Any]) -> bool:
         """Tell whether all that the recording went by is as it was."""
-        return _same_structure(structure, self.structure) and self.fits_leaves(leaves)
+        return same_structure(structure, self.structure) and self.fits_leaves(leaves)
 
     def fits_leaves(self, leaves: Any) -> bool:
         """The same for arguments that are known to be nested as in the recording."""
         for leaf, kind in zip(leaves, self.kinds):
-            if not _is_of_kind(leaf, kind):
+            if not is_of_kind(leaf, kind):
                 return False
         for t, array in self.tensors:
             if t._array is not array:
@@ -290,7 +256,7 @@ class Program:
             if place_of_gradient(t) != place:
                 return False
         for fetch, kind in self.varying:
-            if _kind(fetch(leaves)) != kind:
+            if kind_of(fetch(leaves)) != kind:
                 return False
         for fetch, apart in self.apart:
             array = fetch(leaves)
@@ -359,7 +325,7 @@ class Program:
     @property
     def signature(self) -> str:
         """The arguments that it takes."""
-        told = [f"{n}: {_told(kind)}" for n, kind in zip(self.names, self.kinds)]
+        told = [f"{n}: {described_kind(kind)}" for n, kind in zip(self.names, self.kinds)]
         modes = dict.fromkeys("training" if before["training"] else "evaluation" for _, before in self.modules)
         return ", ".join([*told, *([" and ".join(modes)] if modes else [])]) or "no arguments"
 
@@ -395,31 +361,6 @@ def _code(source: str) -> list[str]:
     return [line for line in source.splitlines()[1:] if not line.lstrip().startswith("#")]
 
 
-def _kind(leaf: Any) -> Any:
-    """What two arguments must share for one program to take both."""
-    array = leaf._array if isinstance(leaf, Tensor) else leaf
-    if isinstance(array, (np.ndarray, np.generic)):
-        return type(array), array.shape, array.dtype, getattr(array, "strides", ()), _told_of(leaf)
-    if type(leaf) is float:
-        return (float,)
-    return type(leaf), (repr(leaf) if is_comparable(leaf) else id(leaf))
-
-
-def _told_of(leaf: Any) -> str:
-    """Tell whether an argument is a Tensor, and one that requires a gradient: such are refused."""
-    return "" if not isinstance(leaf, Tensor) else "requires grad" if leaf._requires_grad else "Tensor"
-
-
-def _is_of_kind(leaf: Any, kind: Any) -> bool:
-    if type(leaf) is np.ndarray and kind[0] is np.ndarray:
-        return leaf.shape == kind[1] and leaf.dtype == kind[2] and leaf.strides == kind[3] and not kind[4]
-    return _kind(leaf) == kind
-
-
-def _told(kind: tuple[Any, ...]) -> str:
-    return f"{kind[1]} {kind[2]}" if len(kind) > 2 else kind[0].__name__ if len(kind) == 1 else f"{kind[1]}"
-
-
 def _returned(leaf: Any) -> tuple[str, Any]:
     if isinstance(leaf, Tensor):
         return ("tensor", leaf._array.value) if type(leaf._array) is Traced else ("given", leaf)
@@ -442,28 +383,3 @@ def _given(kind: str, value: Any, now: Any) -> Any:
     if isinstance(now, np.ndarray) and now is getattr(value, "array", None):
         now = np.array(now, order="K")
     return Tensor._from_array(now) if kind == "tensor" else now
-
-
-def _parameters(function: Any, structure: Any) -> list[tuple[str, Any]]:
-    """How the function calls what it is given, and the structure of each."""
-    args, kwargs = structure
-    try:
-        target = function.forward if isinstance(function, Module) else function
-        parameters = inspect.signature(target).parameters.values()
-        named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    except (TypeError, ValueError):
-        named = []
-    named += [f"x{i}" for i in range(len(named), len(args))]
-    return [*zip(named, args), *kwargs.items()]
-
-
-def _names(parameters: list[tuple[str, Any]], count: int) -> list[str]:
-    """A name for each array and number in the arguments; what lies in a list or dict has a number behind."""
-    names = [""] * count
-    for name, part in parameters:
-        leaves: list[Leaf] = []
-        mapped(leaves.append, part, slices=False)
-        inside = [leaf.index for leaf in leaves]
-        for i in inside:
-            names[i] = identifier(name if len(inside) == 1 else f"{name}{i}")
-    return names

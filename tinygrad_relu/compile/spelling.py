@@ -192,4 +192,5 @@ def identifier(name: str) -> str:
     numbered = re.fullmatch(r".*?(\d+)\.(\w+)", name)
     name = numbered.group(2) + numbered.group(1) if numbered else name
     name = re.sub(r"\W+", "_", name).strip("_") or "x"
-    return f"x{name}" if name[0].isdigit() else f"{name}_" if keyword.iskeyword(name) else name
+    taken = keyword.iskeyword(name) or name in ("np", "prepare", "Differs")  # which the text itself uses
+    return f"x{name}" if name[0].isdigit() else f"{name}_" if taken else name
