@@ -14,7 +14,7 @@ from .tensor import Tensor
 
 
 class GradcheckError(AssertionError):
-    """What gradcheck raises when a slope is wrong; its text is a table of analytic against numeric slopes."""
+    """Error of gradcheck for a slope that is wrong; its text is a table of analytic against numeric slopes."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Slope:
 
 @dataclass
 class GradcheckReport:
-    """What was compared. True if nothing is wrong; ``kinks`` are slopes where the function bends."""
+    """Result of a comparison. True if nothing is wrong; ``kinks`` are slopes where the function bends."""
 
     compared: int = 0
     kinks: list[Slope] = field(default_factory=list)

@@ -164,7 +164,7 @@ def _is_left_over(entry: os.DirEntry[str], machine: str, process: int, start: st
 
 
 def _lives(process: int, start: str) -> bool:
-    """Whether the process that began then still runs; its number may have been given to another since."""
+    """Tell whether the process that began then still runs; its number may have been given to another since."""
     try:
         os.kill(process, 0)  # signal 0 only asks
     except ProcessLookupError:

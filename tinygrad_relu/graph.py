@@ -149,7 +149,7 @@ def read_only(x):
 
 
 def writes_into(error: Exception, what: str) -> str:
-    """What is wrong with a rule that was stopped as it wrote into ``what`` it was given; '' for another error."""
+    """Explain a rule that was stopped as it wrote into ``what`` it was given; '' for another error."""
     if "read-only" not in str(error):
         return ""
     return f"it writes into {what} it was given, read-only for others use it; make a new array, as np.where does"

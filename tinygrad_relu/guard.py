@@ -62,7 +62,7 @@ def _let_go(key: int, since: int) -> None:
 
 
 def remember(arrays: Any) -> dict[int, bytes]:
-    """What is in those arrays that somebody outside could change, by their place."""
+    """Fingerprints of those arrays that somebody outside could change, by their place."""
     return {i: _fingerprint(a) for i, a in enumerate(arrays) if type(a) is np.ndarray and id(owner_of(a)) in held}
 
 
@@ -79,7 +79,7 @@ def refuse_changes(op: Any) -> None:
 
 
 def changed_since(array: np.ndarray, time: int) -> bool:
-    """Whether elements of ``array`` have been changed after ``time``, as far as that was noted, or can be seen now."""
+    """Tell whether elements of ``array`` have been changed after ``time``, as far as was noted, or can be seen now."""
     key, (start, end) = id(owner_of(array)), _place(array)
     noted = any(
         when > time and first < end and start < last for (first, last), when in list(_changes.get(key, {}).items())

@@ -1,4 +1,4 @@
-"""What the engine is asked to do at the moment: record or not, look for NaN or not, in which dtype to start."""
+"""Mode: the engine's orders at the moment: record or not, look for NaN or not, in which dtype to start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .switch import Block, switching
 
 
 class _State:
-    """What one thread is asked to do. The call is that of the innermost module that computes now: (the module, the
+    """Orders of one thread. The call is that of the innermost module that computes now: (the module, the
     call around it or None, the place in the user's program that called it or None, whether the module is built in).
     Two calls of one module are two tuples. The recorder, if there is one, writes down what NumPy does (compile/).
     """
@@ -80,7 +80,7 @@ def enable_grad() -> Block:
 
 
 def is_grad_enabled() -> bool:
-    """Whether this thread records a graph now.
+    """Tell whether this thread records a graph now.
 
     >>> tg.is_grad_enabled()
     True

@@ -24,7 +24,7 @@ registry: dict[str, type[Op]] = {}
 """Every op by its name: ``tg.registry["relu"]`` is the class, its ``function`` is what is called."""
 
 numpy_functions: dict[Any, Callable[..., Any]] = {}
-"""What is called when a NumPy function meets a Tensor: ``numpy_functions[np.exp]`` is ``tg.exp``."""
+"""Functions for NumPy's own where they meet a Tensor: ``numpy_functions[np.exp]`` is ``tg.exp``."""
 
 
 class Op:
@@ -197,7 +197,7 @@ def _to_operand(x: Any, cls: type[Op]) -> Any:
 
 
 def _users_forward(op: Op, arrays: Any) -> Any:
-    """What a user's forward returns, an array or a number; it may neither write into its inputs nor over our notes."""
+    """Result of a user's forward, an array or a number; it may neither write into its inputs nor over our notes."""
     data = op.forward(*map(graph.read_only, arrays), **op.options)
     taken = ", ".join(f"self.{name}" for name in sorted(vars(op).keys() & RECORD - {"options"}))
     if taken:
@@ -350,7 +350,7 @@ def _operator(function: Any, swapped: bool = False) -> Any:
 
 
 def _make_function(op: type[Op]) -> Callable[..., Any]:
-    """What is called by the op's name. Its signature and text are the op's, and its source is the class."""
+    """Make the function of the op's name. Its signature and text are the op's, and its source is the class."""
     prepare = getattr(op, "arguments", None)  # where an op has its own way to tell inputs from options
     parameters = list(inspect.signature(prepare or op.forward).parameters.values())[prepare is None :]
     op.signature = inspect.Signature(parameters)

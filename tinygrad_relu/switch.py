@@ -53,7 +53,7 @@ class Switch:
 
 
 class Switching(Protocol):
-    """What can be called for a Switch, or as a decorator without brackets."""
+    """Callable for a Switch, or as a decorator without brackets."""
 
     @overload
     def __call__(self) -> Switch: ...

@@ -183,7 +183,7 @@ class Tensor(Methods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor.
+        """Tell whether gradients flow to or through this tensor.
 
         >>> x = Tensor([1.0], requires_grad=True)
         >>> (x * 2).requires_grad
@@ -237,7 +237,7 @@ class Tensor(Methods):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded op made it: a parameter, an input, or anything that requires no gradient.
+        """Tell whether no recorded op made it: a parameter, an input, or anything that requires no gradient.
 
         >>> x = Tensor([1.0], requires_grad=True)
         >>> x.is_leaf, (x * 2).is_leaf
@@ -247,7 +247,7 @@ class Tensor(Methods):
 
     @property
     def retains_grad(self) -> bool:
-        """Whether ``retain_grad`` was asked of this intermediate result.
+        """Tell whether ``retain_grad`` was asked of this intermediate result.
 
         >>> y = Tensor([1.0], requires_grad=True) * 2
         >>> y.retain_grad()
@@ -497,7 +497,7 @@ def rebuilt(like: Any, items: Any) -> Any:
 
 
 def as_array(x, owner: str) -> Any:
-    """What is like an array as a plain one of real numbers, element by element in its place.
+    """Turn an array-like into a plain array of real numbers, element by element in its place.
 
     A DataFrame's labels, say, do not count, and a matrix is an array. ``owner`` is who asks, for errors: TypeError for
     what is no array, for numbers that a mask hides, for a sparse matrix, and for anything but real numbers.
@@ -518,7 +518,7 @@ def as_array(x, owner: str) -> Any:
 
 
 class Handle:
-    """What ``register_hook`` returns: ``remove()`` takes the hook away again."""
+    """Handle of a hook, from ``register_hook``: ``remove()`` takes the hook away again."""
 
     def __init__(self, hooks: dict, hook):
         self._hooks = hooks

@@ -1,4 +1,4 @@
-"""What ``--data`` names: digits, points in the plane, or a CSV file."""
+"""Data that ``--data`` names: digits, points in the plane, or a CSV file."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def explain(options: argparse.Namespace) -> None:
 
 
 def _program(options: argparse.Namespace, data_set: DataSet) -> str:
-    """What is explained, as somebody would write it: the page shows these lines."""
+    """Code of the explained computation, as somebody would write it: the page shows these lines."""
     lines = [f"tg.manual_seed({options.seed})"]
     if options.data in TOYS:
         noise = "" if options.noise is None else f"noise={options.noise}, "

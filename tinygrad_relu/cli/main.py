@@ -80,7 +80,7 @@ def _termination_as_an_exception() -> Iterator[None]:
 
 
 def _left(arguments: argparse.Namespace) -> str:
-    """What a command that was stopped has left behind: of experiments those that were done."""
+    """Remains of a command that was stopped: of experiments those that were done."""
     done = getattr(arguments, "done", [])
     return f"{', '.join(done)} had been written" if done else "nothing was written"
 

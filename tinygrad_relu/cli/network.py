@@ -35,7 +35,7 @@ def save(folder: Path, run: Run) -> None:
 
 
 def load(run: Path) -> dict[str, Any]:
-    """What ``save`` has written, with the network made of it as ``model``."""
+    """Contents of a saved file, with the network made of it as ``model``."""
     restore(run)
     path = run / FILE
     if not path.exists():

@@ -48,7 +48,7 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def _by_place(file: str, here: list[str] | None, then: list[str] | None) -> Iterator[str]:
-    """What to say where columns were not found by their names, or a line of numbers was taken for names."""
+    """Warning where columns were not found by their names, or a line of numbers was taken for names."""
     if here is None and then is not None:
         yield f"{file} has no line of names, so its columns are taken to be, in this order, {listed(then)}"
     if here is not None and then is None:

@@ -1,4 +1,4 @@
-"""What ``train`` leaves in its folder."""
+"""Files that ``train`` leaves in its folder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ FILES = {
 
 
 def write(folder: Path, run: Run, history: History, report: DeadUnits, summary: dict[str, Any]) -> None:
-    """What was trained, and how it went."""
+    """Record of a training: the network, and how it went."""
     network.save(folder, run)
     history.to_csv(folder / "metrics.csv")
     write_text(folder / "dead_units.txt", f"{report}\n")

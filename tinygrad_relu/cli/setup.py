@@ -20,7 +20,7 @@ __all__ = ["Run", "loss_floor", "plan", "prepare", "scaled"]
 
 @dataclass
 class Run:
-    """What is trained on what, and how."""
+    """Plan of a training: the network, the data, the settings."""
 
     settings: dict[str, Any]
     data_set: DataSet
@@ -58,7 +58,7 @@ def scaled(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def plan(run: Run) -> str:
-    """What is going to be trained, in words."""
+    """Description of the training to come, in words."""
     features, classes = run.X.shape[1], len(run.data_set.classes)
     sizes = " - ".join(map(str, [features, *run.architecture["hidden"], classes]))
     parameters = sum(p.size for p in run.model.parameters())
@@ -73,7 +73,7 @@ def plan(run: Run) -> str:
 
 
 def loss_floor(run: Run) -> float:
-    """What label smoothing does not let the loss fall below: the entropy of the smoothed target, 0 without it.
+    """Floor of the loss under label smoothing: the entropy of the smoothed target, 0 without it.
 
     Cross-entropy is least where the network answers with the target itself: of K classes, 1 - s + s/K for the right
     one and s/K for each other.

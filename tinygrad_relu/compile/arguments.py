@@ -49,7 +49,7 @@ def unflatten(structure: Any, leaves: list[Any]) -> Any:
 
 
 def kind_of(leaf: Any) -> Any:
-    """What two arguments must share for one program to take both."""
+    """Properties that two arguments must share for one program to take both."""
     array = leaf._array if isinstance(leaf, Tensor) else leaf
     if isinstance(array, (np.ndarray, np.generic)):
         return type(array), array.shape, array.dtype, getattr(array, "strides", ()), _told_of(leaf)

@@ -197,7 +197,7 @@ class CompiledFunction:
         save(self._newest("save"), path)
 
     def report(self) -> Report:
-        """What each pass has saved in the newest program: calls of NumPy. RuntimeError before the first call."""
+        """Savings of each pass in the newest program: calls of NumPy. RuntimeError before the first call."""
         return Report(self._newest("report").plan)
 
     def _newest(self, caller: str) -> Program:

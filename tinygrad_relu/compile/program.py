@@ -72,7 +72,7 @@ class Program:
         self.guards.state.clear()
 
     def take_result(self) -> Any:
-        """What the recorded call has returned; it is given away once."""
+        """Result of the recorded call; it is given away once."""
         result, self.result = self.result, None
         return result
 
@@ -134,7 +134,7 @@ class Program:
         return unflatten(self.result_structure, given)
 
     def _stand_in(self, place: int, leaf: Any) -> Any:
-        """What the function gets in the place of an argument."""
+        """Stand-in that the function gets in the place of an argument."""
         recorder, name = self.recorder, self.names[place]
         fetch = lambda leaves: leaves[place]
         if isinstance(leaf, Tensor):
@@ -154,7 +154,7 @@ class Program:
         return leaf
 
     def _named(self, name: str, look: Callable[[], Any]) -> Any:
-        """What stands in for a float or an array that the function names."""
+        """Stand-in for a float or an array that the function names."""
         fetch = lambda _: look()
         if isinstance(look(), float):
             return self.recorder.number(look(), name, fetch, "a number that the function names")
@@ -284,7 +284,7 @@ class Program:
         return same
 
     def __call__(self, leaves: list[Any]) -> Any:
-        """What the function would return; raises ``differs`` where it would go another way, with nothing changed."""
+        """Run the program; raises ``differs``, with nothing changed, where the function would go another way."""
         drawn = random.generator().bit_generator.state if self.draws else None
         for copy, array in self.copies:
             np.copyto(copy, array)
@@ -377,7 +377,7 @@ def _returned(leaf: Any) -> tuple[str, Any]:
 
 
 def _given(kind: str, value: Any, now: Any) -> Any:
-    """What the caller gets."""
+    """Hand a result to the caller."""
     if kind == "given":
         return value
     if isinstance(now, np.ndarray) and now is getattr(value, "array", None):

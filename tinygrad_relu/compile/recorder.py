@@ -132,7 +132,7 @@ class Recorder:
         return self.outside(np.asarray(make(data, dtype)))
 
     def generator(self, real: Any) -> Any:
-        """What stands for the package's random numbers: their draws are written down."""
+        """Stand-in for the package's random numbers: their draws are written down."""
         if real is not self._real_generator:
             raise self.refusal(
                 "random numbers are drawn from a generator of their own", "put the block around the call"
@@ -172,19 +172,19 @@ class Recorder:
     # ------------------------------------------------------------------ values
 
     def input(self, array: Any, kind: str, name: str, fetch: Any, fixed: bool = False, about: str = "") -> Traced:
-        """What stands in for an array that is fetched before each call; ``fixed`` if it must be the same one."""
+        """Stand-in for an array that is fetched before each call; ``fixed`` if it must be the same one."""
         value = Value(array, kind, name, fetch, fixed, about)
         self.tape.inputs.append(value)
         self._remember(array, value)
         return Traced(self, value)
 
     def vector(self, array: np.ndarray, name: str, about: str) -> Traced:
-        """What stands in for a vector of an optimizer."""
+        """Stand-in for a vector of an optimizer."""
         known = self._known.get(id(array))
         return Traced(self, known[1]) if known else self.input(array, "state", name, lambda _: array, True, about)
 
     def number(self, value: Any, name: str, fetch: Any, about: str = "") -> Number:
-        """What stands in for a Python number that may be another one in each call."""
+        """Stand-in for a Python number that may be another one in each call."""
         held = Value(value, "state", name, fetch, about=about)
         self.tape.inputs.append(held)
         return Number(self, value, held)
@@ -210,7 +210,7 @@ class Recorder:
             self._known[id(array)] = array, value
 
     def value_of(self, thing: Any) -> Any:
-        """What stands on the tape for something that a call was given."""
+        """Entry on the tape for something that a call was given."""
         if type(thing) in (Traced, _RecordedGenerator):
             return thing.value
         if type(thing) is Number:

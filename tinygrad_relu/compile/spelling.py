@@ -168,7 +168,7 @@ def constant(array: np.ndarray) -> str:
 
 
 def part(array: np.ndarray, whole: np.ndarray) -> str:
-    """What stands behind the name of a vector to make of it one of its parts; "" if there is no short way."""
+    """Text behind the name of a vector that makes of it one of its parts; "" if there is no short way."""
     start, rest = divmod(array.__array_interface__["data"][0] - whole.__array_interface__["data"][0], whole.itemsize)
     if whole.ndim != 1 or rest or not whole.flags.c_contiguous or array.dtype != whole.dtype or not array.flags.forc:
         return ""

@@ -232,7 +232,7 @@ class State:
                     )
 
     def left(self) -> list[tuple[Any, str, Any, Any]]:
-        """What the run has left in gradients and buffers: (owner, name, Value or None, the Value before).
+        """Changes that the run has left in gradients and buffers: (owner, name, Value or None, the Value before).
 
         A gradient that somebody has read is called "grad", a raw one "_grad".
         """
@@ -321,12 +321,12 @@ def _scalar(array: Any) -> Any:
 
 
 def traits(t: Tensor) -> Any:
-    """What else of a tensor the engine goes by."""
+    """Traits of a tensor that the engine goes by, besides its array."""
     return t._requires_grad, t._retains_grad, tuple((t._hooks or {}).items())
 
 
 def attributes(module: Any) -> dict[str, Any]:
-    """What a module's forward may go by, but for what is learned and counted."""
+    """Attributes that a module's forward may go by, but for what is learned and counted."""
     learned = [name for name in module._persistent if isinstance(vars(module).get(name), (np.ndarray, np.generic))]
     found = {name: value for name, value in vars(module).items() if name not in (*learned, COMPILED_METHODS)}
     return found | {f"hook {number}": hook for number, hook in module._forward_hooks.items()}

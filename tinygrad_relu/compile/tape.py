@@ -116,7 +116,7 @@ class Condition:
 
 @dataclass
 class Tape:
-    """What one run has left: calls and conditions in their order, and the inputs by when they were first met."""
+    """Record of one run: calls and conditions in their order, and the inputs by when they were first met."""
 
     calls: list[Call] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)

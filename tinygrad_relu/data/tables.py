@@ -22,7 +22,7 @@ _Row = tuple[int, list[str]]  # its line in the file, its cells
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """What ``read_csv`` found. ``classes[y[i]]`` is the label of row i, as it stands in the file."""
+    """Table that ``read_csv`` has found. ``classes[y[i]]`` is the label of row i, as it stands in the file."""
 
     X: np.ndarray  # float32 (rows, features)
     y: np.ndarray | None  # int64 (rows,), 0 to len(classes) - 1; None without labels
@@ -149,7 +149,7 @@ def _places(name: str, header: list[str], columns: list[str]) -> list[int]:
 
 
 def told_apart(columns: list[str]) -> bool:
-    """Whether each column has a name of its own."""
+    """Tell whether each column has a name of its own."""
     return len(set(columns)) == len(columns) and "" not in columns
 
 
@@ -190,7 +190,7 @@ def _label_column(name: str, header: list[str] | None, width: int, target: str |
 
 
 def is_number(cell: str) -> bool:
-    """Whether it is one in a file too: Python's ``float`` also takes ``1_000``, which is a name here."""
+    """Tell whether it is one in a file too: Python's ``float`` also takes ``1_000``, which is a name here."""
     try:
         float(cell)
     except ValueError:

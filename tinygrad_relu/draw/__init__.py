@@ -92,7 +92,7 @@ def _readable(reading: Reading) -> str:
 
 
 def traced(model: Module, x: Any, caller: str) -> Tensor:
-    """What the module makes of ``x`` in evaluation mode, recorded even if nothing in it can learn."""
+    """Result of the module for ``x`` in evaluation mode, recorded even if nothing in it can learn."""
     if x is None:
         raise TypeError(f"{caller}: a module is drawn at work: give its input too, {caller}(model, x)")
     if not isinstance(x, Tensor):

@@ -138,7 +138,7 @@ class _Builder:
 
 
 def _is_hidden(value: Value, inside: set[Step]) -> bool:
-    """Whether a value lies within a folded box: it is used in there only, and is no input or output of the whole."""
+    """Tell whether a value lies within a folded box: it is used only there, and is no input or output of it."""
     if value.kind in ("output", "input"):
         return False
     return (value.maker is None or value.maker in inside) and all(step in inside for step, _ in value.uses)
@@ -173,7 +173,7 @@ _EARLIER = "grad from an earlier backward()"
 
 
 def _gradients(value: Value) -> list[tuple[str, np.ndarray | None]]:
-    """What to show as the gradient, under which title: what is in ``grad`` need not come from this graph, or not all.
+    """Gradient to show, and its title: what is in ``grad`` need not come from this graph, or not all.
 
     It adds up over backward passes, and hooks, clipping and users change it; then what flowed back here is shown too.
     """
@@ -186,7 +186,7 @@ def _gradients(value: Value) -> list[tuple[str, np.ndarray | None]]:
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether two gradients are the same but for the order in which they were added up."""
+    """Tell whether two gradients are the same but for the order in which they were added up."""
     close, size = np.sqrt(np.finfo(a.dtype).eps), norm(b)
     with np.errstate(all="ignore"):
         return np.allclose(a, b, rtol=close, atol=close * size if math.isfinite(size) else 0.0, equal_nan=True)
@@ -217,7 +217,7 @@ def _place(line: Line) -> str:
 
 
 def _is_chosen(step: Step, name: str, value: Any) -> bool:
-    """Whether an option is not what it would be anyway."""
+    """Tell whether an option is not what it would be anyway."""
     parameter = step.op.signature.parameters.get(name)
     return not _same(value, None if parameter is None else parameter.default)
 
@@ -263,7 +263,7 @@ def _sizes(learned: list[Value]) -> list[str]:
 
 
 def _argument_labels(step: Step) -> list[str]:
-    """What each argument is called, where there are several and their order matters."""
+    """Name of each argument, where there are several and their order matters."""
     if len(step.arguments) < 2 or step.op.name in _SYMMETRIC:
         return [""] * len(step.arguments)
     return step.argument_names[: len(step.arguments)]

@@ -99,7 +99,7 @@ def _main_line(picture: Picture) -> set[str]:
 
 
 def contents(picture: Picture) -> dict[str, tuple[list[Box], list[Cluster]]]:
-    """What lies directly in each cluster, by the id of the cluster; "" stands for the whole picture."""
+    """Nodes that lie directly in each cluster, by the id of the cluster; "" stands for the whole picture."""
     inside: dict[str, tuple[list[Box], list[Cluster]]] = {"": ([], [])}
     inside |= {cluster.id: ([], []) for cluster in picture.clusters}
     for box in picture.boxes:

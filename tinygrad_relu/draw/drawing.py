@@ -67,7 +67,7 @@ class Drawing(graphviz.Digraph):
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None, **_: Any
     ) -> dict[str, str]:
-        """What a notebook shows. It never raises: where even our own SVG fails, text remains."""
+        """Representations for a notebook. It never raises: where even our own SVG fails, text remains."""
         bundle = {"text/plain": repr(self)}
         try:
             bundle["image/svg+xml"] = self.svg(prefix=f"tg{zlib.crc32(self.source.encode()):08x}-")

@@ -31,7 +31,7 @@ class Fold:
 
     @property
     def is_folded(self) -> bool:
-        """Whether it is more, or shows less, than one op."""
+        """Tell whether it is more, or shows less, than one op."""
         return bool(self.title)
 
 

@@ -57,7 +57,7 @@ def _flowchart(picture: Picture, titles_only: bool) -> str:
 def _inside(
     inside: dict[str, tuple[list[Box], list[Cluster]]], around: str, indent: str, titles_only: bool
 ) -> list[str]:
-    """What lies in the cluster ``around``: its boxes, then the clusters in it."""
+    """Lines of the cluster ``around``: its boxes, then the clusters in it."""
     boxes, clusters = inside[around]
     lines = [indent + _box(box, titles_only) for box in boxes]
     for cluster in clusters:

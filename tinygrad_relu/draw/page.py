@@ -54,7 +54,7 @@ def _first(picture: Picture) -> str:
 
 
 def _legend(picture: Picture) -> str:
-    """What each kind of box and each colour of an arrow means, of those that occur."""
+    """Legend of each kind of box and each colour of an arrow, of those that occur."""
     kinds = {box.kind for box in picture.boxes}
     items = [_entry(_box_sign(kind), name) for kind, name in _KINDS.items() if kind in kinds]
     if any("silent" in box.marks for box in picture.boxes):

@@ -1,4 +1,4 @@
-"""What a drawing shows, before anybody has chosen how: boxes, arrows and clusters, all of it plain text.
+"""Content of a drawing, before anybody has chosen how: boxes, arrows and clusters, all of it plain text.
 
 Every writer (DOT, our own SVG, Mermaid, HTML) starts from a Picture, so that they agree on labels, ids and classes.
 """

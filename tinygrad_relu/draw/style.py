@@ -174,7 +174,7 @@ def _text_rules() -> list[str]:
 
 
 def is_zero(arrow: Arrow) -> bool:
-    """Whether the gradient that flowed back is exactly zero, and not only small.
+    """Tell whether the gradient that flowed back is exactly zero, and not only small.
 
     >>> is_zero(Arrow("e0", "t0", "op1", "x", "|g| 0", 0)), is_zero(Arrow("e0", "t0", "op1", "x", "|g| 1e-9", 0))
     (True, False)

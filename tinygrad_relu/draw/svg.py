@@ -94,7 +94,7 @@ def _shape(box: Box, rect: Rect) -> str:
 
 
 def _behind(box: Box, rect: Rect) -> list[str]:
-    """What was folded looks like a stack."""
+    """Folded ops look like a stack."""
     if box.kind != "fold":
         return []
     return [_rectangle(rect._replace(x=rect.x + shift, y=rect.y - shift), 4) for shift in (6, 3)]
@@ -210,7 +210,7 @@ def _identity(name: str, prefix: str) -> str:
 
 
 def _title(text: str) -> str:
-    """What is shown when the pointer rests there."""
+    """Text that appears when the pointer rests there."""
     lines = [style.printable(line) for line in text.split("\n")]
     return f"<title>{escape(chr(10).join(lines))}</title>" if text else ""
 

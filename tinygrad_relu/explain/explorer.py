@@ -54,7 +54,7 @@ class Explorer:
         return os.fspath(path)
 
     def sentences(self, language: str | None = None) -> list[str]:
-        """What happens in each step, in one plain sentence with the numbers.
+        """Story of each step, in one plain sentence with the numbers.
 
         >>> x = Tensor(2.0, requires_grad=True)
         >>> len(tg.explain(x.relu()).sentences("ko"))
@@ -78,7 +78,7 @@ class Explorer:
         return "\n".join(lines)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
-        """What a notebook shows: the page in a frame of its own, from which nothing gets out."""
+        """Representation for a notebook: the page in a frame of its own, from which nothing gets out."""
         try:
             return {"text/plain": repr(self), "text/html": self._frame()}
         except Exception as error:  # a traceback would hide the text

@@ -44,7 +44,7 @@ def page(story: dict[str, Any], wide: str, tall: str, language: str = "en") -> s
 
 
 def sentences(story: dict[str, Any], language: str = "en") -> list[str]:
-    """What happens in each step, in one plain sentence, with the numbers behind it: of a large array its range.
+    """Story of each step, in one plain sentence, with the numbers behind it: of a large array its range.
 
     ValueError if there is no such language.
     """
@@ -156,7 +156,7 @@ def _told(kind: str, words: dict[str, str], *, sentence: str = "", numbers: str 
 
 
 def _names(story: dict[str, Any], step: dict[str, Any]) -> dict[str, str]:
-    """What the step's value and op are called."""
+    """Names of the step's value and op."""
     names = {"value": _label(story, step["value"])}
     if "op" in step:
         names["op"] = story["ops"][step["op"]]["label"]
@@ -213,7 +213,7 @@ def _is_ones(array: dict[str, Any]) -> bool:
 
 
 def _is_one(array: dict[str, Any]) -> bool:
-    """Whether it is one number, and that is 1: what backward() starts with unless it is given something else."""
+    """Tell whether it is one number, and that is 1: what backward() starts with unless it is given something else."""
     return array.get("values") == [1]
 
 

@@ -1,4 +1,4 @@
-"""What ``tinygrad-relu lab`` does: it lists the experiments, or runs some and leaves what they found in a folder."""
+"""Command ``tinygrad-relu lab``: it lists the experiments, or runs some and leaves what they found in a folder."""
 
 from __future__ import annotations
 

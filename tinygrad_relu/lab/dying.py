@@ -35,7 +35,7 @@ _WINDOW = 12  # steps shown before and after a death
 
 @dataclass(frozen=True)
 class Rate:
-    """What became of the networks that were trained with one learning rate; the lists go by hidden layers."""
+    """Fate of the networks that were trained with one learning rate; the lists go by hidden layers."""
 
     lr: float
     dead: list[Spread]  # the share of units that are silent on all data

@@ -74,7 +74,7 @@ def legend_below(axes: Any) -> None:
 
 
 def whiskers(middles: Sequence[float], intervals: Iterable[tuple[float, float]]) -> np.ndarray:
-    """What ``errorbar`` takes for intervals: how far their ends are below and above the middles.
+    """Intervals as ``errorbar`` takes them: how far their ends are below and above the middles.
 
     >>> whiskers([1.0, 5.0], [(0.0, 3.0), (5.0, 6.0)]).tolist()
     [[1.0, 0.0], [2.0, 1.0]]

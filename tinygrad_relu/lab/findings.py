@@ -76,7 +76,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a source says beside what was measured here.
+    """Claim of a source beside the measurement.
 
     >>> lab.run("order").claims()[0].verdict
     'holds'
@@ -108,7 +108,7 @@ class Table:
 
 
 class Findings:
-    """What all experiments have in common; each makes a dataclass of it, whose fields are the numbers.
+    """Common part of all experiments; each makes a dataclass of it, whose fields are the numbers.
 
     Beside the module that measures, NAME.py, stands ``told/NAME.py``, which has the words and the picture.
     ``str()`` is the text with tables and claims, ``to_dict()`` the numbers, ``figure()`` a Figure of matplotlib, and
@@ -137,7 +137,7 @@ class Findings:
 
     @property
     def caption(self) -> str:
-        """What the figure shows, and how to read it."""
+        """Explain the figure, and how to read it."""
         return self._told.CAPTION
 
     def tables(self) -> list[Table]:
@@ -145,7 +145,7 @@ class Findings:
         return self._told.tables(self)
 
     def claims(self) -> list[Claim]:
-        """What the sources say beside what was measured."""
+        """Claims of the sources beside the measurements."""
         return self._told.claims(self)
 
     def figure(self) -> Any:
@@ -175,7 +175,7 @@ class Findings:
         return f"<{type(self).__name__}: {counts}; print() shows them>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Representation for a notebook."""
         return importlib.import_module(f"{__package__}.page").fragment(self)
 
     def __str__(self) -> str:

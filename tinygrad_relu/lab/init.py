@@ -106,17 +106,17 @@ class Trainings:
 
     @property
     def stalled(self) -> bool:
-        """Whether all runs are where they began: a loss within 0.01 of ln 3."""
+        """Tell whether all runs are where they began: a loss within 0.01 of ln 3."""
         return all(abs(run.losses[-1] - CHANCE) < 0.01 for run in self.runs)
 
     @property
     def learns(self) -> bool:
-        """Whether all runs have a loss clearly below chance, by a tenth or more."""
+        """Tell whether all runs have a loss clearly below chance, by a tenth or more."""
         return all(run.losses[-1] < 0.9 * CHANCE for run in self.runs)
 
     @property
     def converged(self) -> bool:
-        """Whether all runs have at most 5 % wrong answers at the end."""
+        """Tell whether all runs have at most 5 % wrong answers at the end."""
         return all(run.error <= 0.05 for run in self.runs)
 
 

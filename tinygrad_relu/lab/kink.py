@@ -79,7 +79,7 @@ class Training:
 
 @dataclass
 class Check:
-    """What tg.gradcheck says of a slope at 0."""
+    """Verdict of tg.gradcheck on a slope at 0."""
 
     slope: float
     central: float

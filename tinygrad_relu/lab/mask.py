@@ -80,7 +80,7 @@ class Residual:
 
     @property
     def suffers(self) -> bool:
-        """Whether that is more than chance: more than three standard errors."""
+        """Tell whether that is more than chance: more than three standard errors."""
         return self.difference.mean > 3 * self.difference.standard_error
 
 
@@ -157,7 +157,7 @@ _VALUES = {"x": _X, "u": [-1.0, 2.0, 3.0, -4.0]}
 
 
 def _graph(name: str, leaf: str, function: Callable[..., Any]) -> Graph:
-    """What comes back to this leaf of the graph."""
+    """Gradient that comes back to this leaf of the graph."""
     with tg.detect_anomaly():
         noticed = _said(lambda: _gradient(function, note_relu, leaf))
     report = tg.gradcheck(lambda x, u: function(note_relu, x, u), list(_leaves().values()), raise_exception=False)
@@ -179,7 +179,7 @@ def _leaves() -> dict[str, Tensor]:
 
 
 def _gradient(function: Callable[..., Any], relu: Callable[..., Any], leaf: str) -> list[float]:
-    """What the backward pass leaves there."""
+    """Gradient that the backward pass leaves there."""
     leaves = _leaves()
     function(relu, **leaves).backward(_INCOMING)
     grad = leaves[leaf].grad

@@ -55,7 +55,7 @@ class Chain:
 
 @dataclass(repr=False)
 class Order(Findings):
-    """What three ways through the same graphs visit, and what they give."""
+    """Visits of three ways through the same graphs, and their results."""
 
     visits_by_sums: list[str]  # of b = a + a; c = b + b
     visits_in_order: list[str]

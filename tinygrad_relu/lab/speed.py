@@ -111,7 +111,7 @@ class Ratio:
 
     @property
     def bound(self) -> str:
-        """What to say before the number."""
+        """Words before the number."""
         return "at least " if self.at_least else "at most " if self.at_most else ""
 
     def __str__(self) -> str:

@@ -93,7 +93,7 @@ class Vanishing(Findings):
     jacobians: list[Jacobians]
 
     def deepest(self, network: Network) -> Decay:
-        """What was found for the deepest networks of this kind."""
+        """Findings for the deepest networks of this kind."""
         return max((decay for decay in self.decays if decay.network == str(network)), key=lambda decay: decay.depth)
 
 
@@ -172,7 +172,7 @@ def gradient_sizes(model: nn.Sequential, X, y) -> list[float]:
 
 
 def _decay(net: Network, depth: int, sizes: list[list[float]]) -> Decay:
-    """What the seeds have in common; each item of ``sizes`` is one network."""
+    """Summary over the seeds; each item of ``sizes`` is one network."""
     shares = np.log10([np.array(each) / each[-1] for each in sizes])
     expected = expected_shares(net.activation, net.variance, depth)
     return Decay(

@@ -160,7 +160,7 @@ def _begin() -> None:
 
 @contextmanager
 def _bar(total: int, label: str) -> Iterator[Callable[[], Any]]:
-    """What to call after each piece: it moves tqdm's bar, or does nothing."""
+    """Callback after each piece: it moves tqdm's bar, or does nothing."""
     if not label or not sys.stderr.isatty():
         yield lambda: None
         return

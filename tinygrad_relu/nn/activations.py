@@ -377,7 +377,7 @@ def activation_names() -> list[str]:
 
 
 def make_activation(wanted: str | Module | Callable) -> Callable[[], Module]:
-    """What makes the activation of one layer after the other, from a name, a module, its class or ``tg.relu``.
+    """Maker of the activation of one layer after the other, from a name, a module, its class or ``tg.relu``.
 
     A module is copied for each layer, so that learned slopes are each layer's own. Raises ValueError for a name that
     is unknown, TypeError for what makes no module.

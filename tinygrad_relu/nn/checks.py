@@ -1,4 +1,4 @@
-"""What a Module refuses: names that it needs itself, states that are none."""
+"""Checks of a Module: names that it needs itself, states that are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a module keeps where nobody looks for it: layers and parameters in plain lists, tuples, sets and dicts."""
+"""Parts that a module keeps where nobody looks for it: layers and parameters in plain lists, tuples, sets and dicts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def hidden(model: Module) -> list[tuple[str, Any]]:
 
 
 def told(owner: object, found: list[tuple[str, Any]]) -> str:
-    """What is wrong about them, and what to write instead."""
+    """Explain the fault, and what to write instead."""
     path, first = found[0]
     more = f", as {len(found) - 1} more like it" if len(found) > 1 else ""
     advice = "write nn.ModuleList(...) around the layers, or nn.Sequential(...) to call them one after the other"
@@ -76,6 +76,6 @@ def _is_missed(thing: Any, known: set[int]) -> bool:
 
 
 def _has_state(module: Module) -> bool:
-    """Whether it has buffers, or computes something else in training, as its forward method tells."""
+    """Tell whether it has buffers, or computes something else in training, as its forward method tells."""
     code = getattr(type(module).forward, "__code__", None)
     return bool(module._persistent) or (code is not None and "training" in code.co_names)

@@ -300,7 +300,7 @@ class Embedding(Module):
 
 
 def _hint(thing: Any) -> str:
-    """What to write instead of something that is no module, for the end of an error."""
+    """Advice for something that is no module, for the end of an error."""
     if isinstance(thing, type):
         return f" (write {'nn.' * getattr(thing, 'is_built_in', False)}{thing.__name__}() with brackets)"
     if isinstance(thing, (list, tuple)) and all(isinstance(each, Module) for each in thing):

@@ -61,7 +61,7 @@ class Module:
     # ------------------------------------------------------------------ the computation
 
     def forward(self, *args, **kwargs):
-        """What the module computes; every subclass has its own. Call the module rather than this."""
+        """Compute the module's result; every subclass has its own. Call the module rather than this."""
         raise NotImplementedError(f"{type(self).__name__}: a module needs a forward method; see help(nn.Module)")
 
     def __call__(self, *args, **kwargs):
@@ -360,7 +360,7 @@ class Module:
     # ------------------------------------------------------------------ text
 
     def extra_repr(self) -> str:
-        """What stands between the brackets of the module's line; a subclass may say more."""
+        """Text between the brackets of the module's line; a subclass may say more."""
         return ""
 
     def __repr__(self) -> str:
@@ -375,7 +375,7 @@ _METHODS = {name: value for name, value in vars(Module).items() if callable(valu
 
 
 def _is_array(x: Any, eager: bool) -> bool:
-    """Whether the first argument is an array of any make; while a program is recorded, an array of NumPy."""
+    """Tell whether the first argument is an array of any make; while a program is recorded, an array of NumPy."""
     return type(x) is np.ndarray or (eager and hasattr(x, "__array__") and not isinstance(x, Tensor))
 
 
@@ -400,7 +400,7 @@ def _array(value: Any) -> Any:
 
 
 def _plain(value: Any, name: str) -> Any:
-    """What is stored under this name; TypeError if a mask would be lost."""
+    """Stored form of this name's array; TypeError if a mask would be lost."""
     return as_array(value, f"load_state_dict: {name}") if np.ma.isMaskedArray(value) else _array(value)
 
 

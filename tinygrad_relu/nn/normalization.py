@@ -100,7 +100,7 @@ class BatchNorm1d(Module):
 
     @property
     def uses_batch(self) -> bool:
-        """Whether mean and variance are those of the batch: in training, and where there are no running ones."""
+        """Tell whether mean and variance are those of the batch: in training, and where there are no running ones."""
         if (self.running_mean is None) != (self.running_var is None):
             raise ValueError(f"BatchNorm1d{named(self.weight)}: set both running_mean and running_var to None, or none")
         return self.training or self.running_mean is None

@@ -1,4 +1,4 @@
-"""What is done to all parameters or all gradients at once.
+"""Operations on all parameters or all gradients at once.
 
 Each takes ``model.parameters()`` or a list of Tensors, and raises TypeError for anything else, ValueError for none.
 """

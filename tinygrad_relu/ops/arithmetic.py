@@ -761,7 +761,7 @@ greater_equal = function(GreaterEqual)
 
 @register(numpy=(np.logical_and, np.bitwise_and), operator="and")
 class LogicalAnd(Op):
-    """Whether both x and y hold, elementwise, without gradient. ``a & b`` on boolean tensors.
+    """Logical and of x and y, elementwise, without gradient. ``a & b`` on boolean tensors.
 
     >>> (Tensor([1.0, 2.0]) > 0) & (Tensor([1.0, 2.0]) < 2)
     Tensor([ True, False], dtype=bool)
@@ -777,7 +777,7 @@ logical_and = function(LogicalAnd)
 
 @register(numpy=(np.logical_or, np.bitwise_or), operator="or")
 class LogicalOr(Op):
-    """Whether x or y or both hold, elementwise, without gradient. ``a | b`` on boolean tensors.
+    """Logical or of x and y, elementwise, without gradient. ``a | b`` on boolean tensors.
 
     >>> (Tensor([1.0, 2.0]) < 0) | (Tensor([1.0, 2.0]) > 1)
     Tensor([False,  True], dtype=bool)
@@ -793,7 +793,7 @@ logical_or = function(LogicalOr)
 
 @register(numpy=(np.logical_not, np.invert), operator="invert")
 class LogicalNot(Op):
-    """Whether x does not hold, elementwise, without gradient. ``~a`` on boolean tensors.
+    """Logical not of x, elementwise, without gradient. ``~a`` on boolean tensors.
 
     >>> ~(Tensor([1.0, 2.0]) > 1)
     Tensor([ True, False], dtype=bool)
@@ -815,7 +815,7 @@ def _must_be_booleans(*operands) -> None:
 
 @register(name="isnan", numpy=np.isnan)
 class IsNaN(Op):
-    """Whether x is NaN, elementwise, without gradient.
+    """Test for NaN, elementwise, without gradient.
 
     >>> tg.isnan(Tensor([1.0, float("nan")]))
     Tensor([False,  True], dtype=bool)
@@ -830,7 +830,7 @@ isnan = function(IsNaN)
 
 @register(name="isinf", numpy=np.isinf)
 class IsInf(Op):
-    """Whether x is infinite, elementwise, without gradient.
+    """Test for infinity, elementwise, without gradient.
 
     >>> tg.isinf(Tensor([1.0, float("inf")]))
     Tensor([False,  True], dtype=bool)
@@ -845,7 +845,7 @@ isinf = function(IsInf)
 
 @register(name="isfinite", numpy=np.isfinite)
 class IsFinite(Op):
-    """Whether x is neither NaN nor infinite, elementwise, without gradient.
+    """Test for numbers that are neither NaN nor infinite, elementwise, without gradient.
 
     >>> tg.isfinite(Tensor([1.0, float("inf")]))
     Tensor([ True, False], dtype=bool)

@@ -36,7 +36,7 @@ def _plain_bound(bound: Any) -> Any:
 
 
 def _reaches_each_once(index: Any) -> bool:
-    """Whether the index can name no element twice: numbers, slices, None, ..., booleans; no array of numbers."""
+    """Tell whether the index can name no element twice: numbers, slices, None, ..., booleans; no array of numbers."""
     items = index if isinstance(index, tuple) else (index,)
     return all(
         item is None

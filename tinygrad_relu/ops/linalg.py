@@ -69,7 +69,7 @@ matmul = function(Matmul)
 
 
 def _why_no_product(x: tuple[int, ...], y: tuple[int, ...]) -> str:
-    """What is wrong with the shapes of x @ y, in words that help to mend it."""
+    """Explain a fault in the shapes of x @ y, in words that help to mend it."""
     if not x or not y:
         return "a 0-d input has no axis to multiply along; use * to scale by a number"
     inner = y[-2] if len(y) > 1 else y[0]
@@ -141,7 +141,7 @@ linear = function(Linear)
 
 
 def _by_column(x) -> bool:
-    """Whether a matrix lies in memory column by column; a Tensor does not tell."""
+    """Tell whether a matrix lies in memory column by column; a Tensor does not tell."""
     strides = getattr(x, "strides", (1, 0))
     return strides[0] < strides[1]
 
@@ -287,7 +287,7 @@ def _sum_over(groups, result: str, operands):
 
 
 def _pays(operands) -> bool:
-    """Whether to make a plan: then NumPy calls BLAS, which pays from a few thousand products on, and costs below."""
+    """Tell whether to make a plan: then NumPy calls BLAS, which pays from a few thousand products on."""
     return len(operands) > 2 or sum(np.size(x) for x in operands) > 2000
 
 

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class Loss(Op):
-    """What all losses share: the check of prediction and target, and the reduction on the way forward and back."""
+    """Common part of all losses: the check of prediction and target, and the reduction on the way forward and back."""
 
     def matched(self, input, target):
         """The target in the dtype of the prediction: integers and float64 there must not widen a float32 network.
@@ -299,7 +299,7 @@ kl_div = function(KLDiv)
 
 
 class ClassLoss(Loss):
-    """What the two losses over classes share: axis 1 holds the classes (axis 0 if there is only one example).
+    """Common part of the two losses over classes: axis 1 holds the classes (axis 0 if there is only one example).
 
     They compute with the classes along the first axis, where NumPy goes over all examples in one sweep.
     """

@@ -22,7 +22,7 @@ _largest: Any = np.maximum.reduce  # np.max does the same after more than a micr
 
 
 def _kept(reduced, shape: tuple[int, ...], axis: Axis, keepdims: bool):
-    """What a reduction of ``shape`` gave, with the lost axes back as axes of length 1, so that it broadcasts again."""
+    """Result of a reduction of ``shape``, with the lost axes back as axes of length 1, so that it broadcasts again."""
     if keepdims or axis is None:
         return reduced
     axes = reduced_axes(shape, axis)
@@ -128,7 +128,7 @@ def _products_of_others(x):
 
 
 class _Extremum(Op):
-    """What max and min share: elements that are the extremum share its gradient evenly, the others get none."""
+    """Common part of max and min: elements that are the extremum share its gradient evenly, the others get none."""
 
     ufunc: Any
 
@@ -399,7 +399,7 @@ argmin = function(Argmin)
 
 @register(name="any", numpy=(np.any, np.logical_or.reduce))
 class AnyTrue(Op):
-    """Whether any element along ``axis`` is true, that is, not 0. No gradient flows.
+    """Test whether any element along ``axis`` is true, that is, not 0. No gradient flows.
 
     >>> bool((Tensor([1.0, -2.0]) < 0).any())
     True
@@ -414,7 +414,7 @@ any = function(AnyTrue)
 
 @register(name="all", numpy=(np.all, np.logical_and.reduce))
 class AllTrue(Op):
-    """Whether all elements along ``axis`` are true, that is, not 0. No gradient flows.
+    """Test whether all elements along ``axis`` are true, that is, not 0. No gradient flows.
 
     >>> bool((Tensor([1.0, -2.0]) < 0).all())
     False

@@ -73,11 +73,11 @@ class Flat:
         return self.memories[name]
 
     def is_new(self, name: str) -> bool:
-        """Whether ``memory(name)`` was first asked for in this step: the first, or one after an option was changed."""
+        """Tell whether ``memory(name)`` was first asked for in this step, or after an option was changed."""
         return self.step == self.first_steps[name]
 
     def recall(self) -> list[dict[str, Any]]:
-        """What is remembered about each parameter: copies of its parts of the vectors, and the number of steps."""
+        """Memories of each parameter: copies of its parts of the vectors, and the number of steps."""
         states: list[dict[str, Any]] = [{"step": self.step} if self.step else {} for _ in self.params]
         for name, vector in self.memories.items():
             for state, part in zip(states, self.shaped(vector)):

@@ -134,7 +134,7 @@ class Optimizer:
             )
 
     def _step(self) -> tuple[bool, bool]:
-        """Whether there were gradients, and whether one of them was newer than the last step."""
+        """Tell whether there were gradients, and whether one of them was newer than the last step."""
         ready = [  # all of them before the first is changed: one parameter may have the array of another
             (part, group)
             for group, flats in zip(self.param_groups, self._flats)
@@ -243,7 +243,7 @@ class Optimizer:
 
 
 def _recalled(flats: list[Flat]) -> dict[int, dict[str, Any]]:
-    """What is remembered about each parameter, by its id."""
+    """Memories of each parameter, by its id."""
     return {id(p): what for flat in flats for p, what in zip(flat.params, flat.recall())}
 
 
@@ -310,7 +310,7 @@ def _checked_number(owner: str, key: str, value: Any) -> float:
 
 
 def _checked_memory(owner: str, state: Mapping[str, Any], p: Tensor) -> dict[str, Any]:
-    """What is remembered about one parameter, as arrays; the number of steps is 1 if PyTorch did not count them."""
+    """Memories of one parameter, as arrays; the number of steps is 1 if PyTorch did not count them."""
     arrays = {
         name: as_array(value, f"{owner}.load_state_dict: {name}")
         for name, value in state.items()

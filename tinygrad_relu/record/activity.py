@@ -37,7 +37,7 @@ class UnitActivity:
 
 @dataclass(frozen=True)
 class DeadUnits:
-    """What ``dead_units`` found, layer by layer from the input on."""
+    """Findings of ``dead_units``, layer by layer from the input on."""
 
     rows: int  # of the data
     layers: list[UnitActivity] = field(default_factory=list)
@@ -110,7 +110,7 @@ def _can_die(op: Any, output: np.ndarray) -> bool:
 
 
 def silent_on(rows: int) -> str:
-    """What is said of silent units everywhere.
+    """Explanation of silent units, the same everywhere.
 
     >>> silent_on(1), silent_on(1438)
     ('silent on this 1 row', 'silent on these 1,438 rows')
@@ -119,7 +119,7 @@ def silent_on(rows: int) -> str:
 
 
 def tells_of_silent_units(op: Any, output: np.ndarray) -> bool:
-    """Whether silence means something here: of an activation that can die, on a batch of more than one row."""
+    """Tell whether silence means something here: of an activation that can die, on a batch of more than one row."""
     return _can_die(op, output) and len(output) > 1
 
 

@@ -72,7 +72,7 @@ def _in_order(top: Tensor, visited: Callable[[Tensor, Sums], None]) -> None:
 
 
 def parts(t: Tensor, grad: Any) -> list[tuple[Tensor, Any]]:
-    """What the op behind ``t`` was given, each with the gradient that its rule has for it; nothing for a leaf."""
+    """Arguments of the op behind ``t``, each with the gradient that its rule has for it; nothing for a leaf."""
     if t.op is None:
         return []
     found = t.op.backward(grad)

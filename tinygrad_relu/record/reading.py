@@ -58,12 +58,12 @@ class Value:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient flows to it."""
+        """Tell whether a gradient flows to it."""
         return self.tensor is not None and self.tensor.requires_grad
 
     @property
     def held(self) -> np.ndarray | None:
-        """What stands in ``grad``, from whatever backward pass; None if nothing does."""
+        """Content of ``grad``, from whatever backward pass; None if nothing does."""
         grad = self.tensor._grad if self.tensor is not None else None
         return None if grad is None else np.asarray(getattr(grad, "_array", grad))
 
@@ -98,7 +98,7 @@ class Step:
 
     @property
     def argument_names(self) -> list[str]:
-        """What the op's forward calls its arguments."""
+        """Names that the op's forward has for its arguments."""
         names = list(inspect.signature(self.op.forward).parameters)
         return names if len(names) >= len(self.arguments) else [str(i) for i in range(len(self.arguments))]
 
@@ -247,7 +247,7 @@ def _read_source(steps: list[Step]) -> dict[Value, tuple[str, bool]]:
 
 
 def _in_one_call(step: Step, following: Step) -> bool:
-    """Whether two ops stand in the same call that the user's program made."""
+    """Tell whether two ops stand in the same call that the user's program made."""
     return following.op.place is None and _users_call(step) is _users_call(following)
 
 
@@ -282,7 +282,7 @@ def _equals(thing: Any, value: Value) -> bool:
 
 
 def _is_as_given(value: Value) -> bool:
-    """Whether a constant still holds the numbers that the op was given: an array may have been filled anew."""
+    """Tell whether a constant still holds the numbers that the op was given: an array may have been filled anew."""
     return value.tensor is not None or np.array_equal(value.given, value.array, equal_nan=True)
 
 
@@ -290,7 +290,7 @@ def _is_as_given(value: Value) -> bool:
 
 
 def saved_attributes(op: Any) -> dict[str, Any]:
-    """What forward has saved for backward, by name."""
+    """Values that forward has saved for backward, by name."""
     return {name: value for name, value in vars(op).items() if name not in RECORD and not name.startswith("_")}
 
 
@@ -305,5 +305,5 @@ _BLOCKING = frozenset({"relu", "relu6", "threshold", "thresholded_relu", "hard_t
 
 
 def blocks(op: Any, name: str) -> bool:
-    """Whether what was saved by this name is a mask of the elements whose gradient stops here."""
+    """Tell whether what was saved by this name is a mask of the elements whose gradient stops here."""
     return name == "mask" and op.name in _BLOCKING

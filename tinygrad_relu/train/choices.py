@@ -124,7 +124,7 @@ def _is_optimizer(value: Any) -> bool:
 
 
 def scheduler_of(scheduler: Any, optimizer: Any, epochs: int) -> Callable[[float], Any]:
-    """What to call after each epoch, with the loss: a step of the scheduler that was meant, or nothing."""
+    """Callback after each epoch, with the loss: a step of the scheduler that was meant, or nothing."""
     if scheduler is None:
         return lambda metric: None
     if isinstance(scheduler, type) or (callable(scheduler) and not hasattr(scheduler, "step")):
@@ -169,7 +169,7 @@ def _made(scheduler: Callable[..., Any], optimizer: Any) -> Any:
 
 
 def _can_be_called(function: Callable[..., Any], n: int) -> bool:
-    """Whether it takes ``n`` arguments, as far as it can be known without a call."""
+    """Tell whether it takes ``n`` arguments, as far as it can be known without a call."""
     try:
         inspect.signature(function).bind(*range(n))
     except TypeError:

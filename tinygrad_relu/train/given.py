@@ -90,7 +90,7 @@ def check_output(caller: str, model: nn.Module, output: Any, rows: int | None = 
 
 
 def has(model: nn.Module, kind: type[nn.Module]) -> bool:
-    """Whether a module of this kind is inside."""
+    """Tell whether a module of this kind is inside."""
     return any(isinstance(module, kind) for module in model.modules())
 
 

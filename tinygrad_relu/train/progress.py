@@ -18,7 +18,7 @@ _PAUSE = 0.1  # seconds between two pictures in a notebook: each is a message to
 
 @contextmanager
 def shown_progress(epochs: int, wanted: bool) -> Iterator[Callable[[History], None]]:
-    """What to call after each epoch: it moves a bar in a notebook, or tqdm's on a terminal, or does nothing."""
+    """Callback after each epoch: it moves a bar in a notebook, or tqdm's on a terminal, or does nothing."""
     if wanted and _in_notebook():
         with _notebook(epochs) as show:
             yield show
@@ -30,7 +30,7 @@ def shown_progress(epochs: int, wanted: bool) -> Iterator[Callable[[History], No
 
 
 def _in_notebook() -> bool:
-    """Whether this runs in the kernel of a notebook, whose stderr is no terminal but which can show pictures."""
+    """Tell whether this runs in the kernel of a notebook, whose stderr is no terminal but which can show pictures."""
     ipython = sys.modules.get("IPython")
     return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
 

@@ -29,7 +29,7 @@ __all__ = ["Rehearsal", "check_single_numbers", "check_validation", "rehearse"]
 
 @dataclass
 class Rehearsal:
-    """What the first batch has told."""
+    """Findings of the first batch."""
 
     labels: tuple[tuple[int, ...], str]  # the shape of one, and whether they are integers
     leaves: list[Tensor]  # the tensors that require a gradient and that the loss depends on
@@ -56,7 +56,7 @@ class Rehearsal:
 
 @dataclass
 class Demand:
-    """What one loss asks of its labels."""
+    """Demands of one loss on its labels."""
 
     loss: str
     classes: int
@@ -227,7 +227,7 @@ def _demand(op: Any) -> Demand | None:
 
 
 def _advice(op: Any) -> str:
-    """What is wrong about the scores that a loss is given, as what made them tells; '' if nothing is."""
+    """Advice on the scores that a loss is given, as what made them tells; '' if nothing is."""
     made_by: Any = getattr(op.arguments[0], "op", None)
     while made_by is not None and made_by.name in _SAME_NUMBERS:
         made_by = getattr(made_by.arguments[0], "op", None)

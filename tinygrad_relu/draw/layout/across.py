@@ -78,7 +78,7 @@ def _offsets(level: Level, rank: list[Node]) -> list[float]:
 
 
 def _room(level: Level, a: Node, b: Node) -> float:
-    """What must be free between two nodes of a rank."""
+    """Room between two nodes of a rank."""
     if a.breadth and b.breadth:
         return 16.0 if level.sideways else 20.0
     return spacing(level)

@@ -105,7 +105,7 @@ def place_labels(level: Level) -> None:
 
 
 def _areas(link: Link, bend: Bend) -> list[Area]:
-    """What a line covers, about."""
+    """Space that a line covers, about."""
     return [(place, (1 + link.pen, 1 + link.pen)) for place in _on_bend(bend, _LINE)]
 
 

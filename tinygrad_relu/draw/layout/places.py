@@ -75,5 +75,5 @@ def line_width(line: str, number: int) -> float:
 
 
 def arrow_text(arrow: Arrow) -> str:
-    """What is written at an arrow: which argument it is, and the size of its gradient."""
+    """Label of an arrow: which argument it is, and the size of its gradient."""
     return style.printable("  ".join(part for part in (arrow.label, arrow.gradient) if part))

@@ -70,7 +70,7 @@ Bend = tuple[Place, Place]
 
 @dataclass(eq=False)
 class Level:
-    """What lies directly in one cluster, or in the whole picture."""
+    """Nodes that lie directly in one cluster, or in the whole picture."""
 
     sideways: bool  # the flow goes from left to right
     lane: int  # LANE, or 0 if there are no gradients beside the values
@@ -211,7 +211,7 @@ def _connect(link: Link) -> None:
 
 
 def spacing(level: Level) -> float:
-    """What must be free between two arrows."""
+    """Room between two arrows."""
     return 13.0 + 1.25 * level.lane
 
 

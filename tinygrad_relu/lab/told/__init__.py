@@ -1,4 +1,4 @@
-"""What the lab has found, in words and pictures.
+"""Findings of the lab, in words and pictures.
 
 For each experiment a module of its name, with ``CAPTION`` for its figure and three functions of its findings:
 ``tables``, ``claims`` and ``figure``.

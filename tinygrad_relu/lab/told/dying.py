@@ -28,7 +28,7 @@ def tables(found: Dying) -> list[Table]:
 
 
 def claims(found: Dying) -> list[Claim]:
-    """What holds of CS231n, of the seminar note, and of the formula of Lu et al."""
+    """Verdicts on CS231n, of the seminar note, and of the formula of Lu et al."""
     of_death = [_no_gradient(found.death)] if found.death else []
     return [_large_rates(found), _negative_sums(found), *of_death, _born_dead(found.born)]
 

@@ -61,7 +61,7 @@ def tables(found: Init) -> list[Table]:
 
 
 def claims(found: Init) -> list[Claim]:
-    """What He et al. say of the signal and of the training of moderately and very deep networks."""
+    """Claims of He et al. about the signal and of the training of moderately and very deep networks."""
     shallow, deep = min(each.layers for each in found.trainings), max(each.layers for each in found.trainings)
     he, xavier = found.training(HE, deep), found.training(XAVIER, deep)
     he_22, xavier_22 = found.training(HE, shallow), found.training(XAVIER, shallow)

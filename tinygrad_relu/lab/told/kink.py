@@ -153,7 +153,7 @@ def _holds(it_does: bool) -> str:
 
 
 def _best_slope(found: Kink, source: str) -> Claim:
-    """Whether relu'(0) = 0 gives more accuracy than 1, where the weights differ at all."""
+    """Tell whether relu'(0) = 0 gives more accuracy than 1, where the weights differ at all."""
     gains = Spread.of(each.accuracies[0] - each.accuracies[-1] for each in _of(found, "float16"))
     return Claim(
         "for plain SGD relu'(0) = 0 seems the most efficient; on ImageNet more than 10 points above 1",

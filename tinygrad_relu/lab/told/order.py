@@ -42,7 +42,7 @@ def tables(found: Order) -> list[Table]:
 
 
 def claims(found: Order) -> list[Claim]:
-    """What holds of each way."""
+    """Verdict on each way."""
     last = found.ladders[-1]
     right = all(each.slope_by_messages == each.slope_in_order == 2**each.steps for each in found.ladders)
     doubled = all(each.visits_by_messages == 2 ** (each.steps + 1) - 1 for each in found.ladders)

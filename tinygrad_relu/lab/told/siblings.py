@@ -63,7 +63,7 @@ def tables(found: Siblings) -> list[Table]:
 
 
 def claims(found: Siblings) -> list[Claim]:
-    """What the note, Maas et al., Clevert et al. and Ramachandran et al. say."""
+    """Claims of the note, Maas et al., Clevert et al. and Ramachandran et al."""
     return [_performance(found), _mending(found), _leaky(found), _means(found), _swish(found)]
 
 

@@ -49,7 +49,7 @@ def tables(found: Speed) -> list[Table]:
 
 
 def claims(found: Speed) -> list[Claim]:
-    """What Krizhevsky et al. and the note say."""
+    """Claims of Krizhevsky et al. and the note."""
     tanh_xavier, tanh, sigmoid = found.ratio(TANH_XAVIER), found.ratio(TANH), found.ratio(SIGMOID)
     sure = f"{tanh_xavier.confidence:.0%} sure"
     return [
@@ -131,7 +131,7 @@ def _at_equal(found: Speed, slower: Network) -> str:
 
 
 def _six_times(ratio: Ratio) -> str:
-    """Whether six lies within the range of the ratios; in part if all are above 1."""
+    """Tell whether six lies within the range of the ratios; in part if all are above 1."""
     low, high = min(ratio.ratios), max(ratio.ratios)
     if not ratio.bound and low <= 6 <= high:
         return "holds"

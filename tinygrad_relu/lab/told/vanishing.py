@@ -64,7 +64,7 @@ def tables(found: Vanishing) -> list[Table]:
 
 
 def claims(found: Vanishing) -> list[Claim]:
-    """What the note, Karpathy, He et al. and Glorot and Bengio say."""
+    """Claims of the note, Karpathy, He et al. and Glorot and Bengio."""
     sigmoid, _, _, he, xavier = (found.deepest(net) for net in NETWORKS)
     return [
         Claim(

@@ -53,7 +53,7 @@ def tables(found: Zigzag) -> list[Table]:
 
 
 def claims(found: Zigzag) -> list[Claim]:
-    """What holds of LeCun et al. and of the seminar note."""
+    """Verdicts on LeCun et al. and of the seminar note."""
     return [_one_sign(found), _zigzag(found), _centring(found)]
 
 
