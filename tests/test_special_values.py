@@ -202,3 +202,8 @@ def test_float16_overflows_only_where_the_result_does():
         y.backward(np.ones(3))
     assert y.tolist()[:2] == [1e4, 0] and x.grad.tolist()[:2] == [1, 0] and abs(x.grad.tolist()[2] - 1.083) < 1e-2
     assert x.grad.dtype == y.dtype == np.float16
+
+
+def test_half_of_a_normal_distribution_lies_below_its_middle():
+    assert [tg.normal_cdf(np.zeros(2, dtype)).tolist() for dtype in (np.float64, np.float32)] == [[0.5, 0.5]] * 2
+    assert tg.normal_cdf(np.float64(-0.0)) == 0.5
