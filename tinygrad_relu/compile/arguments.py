@@ -70,7 +70,7 @@ def is_of_kind(leaf: Any, kind: Any) -> bool:
     return kind_of(leaf) == kind
 
 
-def described(kind: tuple[Any, ...]) -> str:
+def described_kind(kind: tuple[Any, ...]) -> str:
     """A kind in words, for the signature of a program."""
     return f"{kind[1]} {kind[2]}" if len(kind) > 2 else kind[0].__name__ if len(kind) == 1 else f"{kind[1]}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import itertools
 import linecache
 import types
 import weakref
@@ -15,10 +16,10 @@ from .. import random
 from ..guard import note_change, owner_of
 from ..mode import changes, get_default_dtype, mode
 from ..nn.parameter import Parameter
+from ..record.source import Line
 from ..record.words import plural
 from ..tensor import Tensor
-from .arguments import Leaf, flatten, is_of_kind, kind_of, names_of, parameters_of, same_structure, unflatten
-from .arguments import described as described_kind
+from . import arguments
 from .guards import Guards, same_value
 from .number import Number
 from .passes import PASSES, Plan
@@ -45,10 +46,10 @@ class Program:
         self.structure = structure
         self.trusted = before is not None
         args, kwargs = structure
-        self.takes = len(args) if not kwargs and all(isinstance(part, Leaf) for part in args) else -1
-        self.parameters = parameters_of(function, structure)
-        self.names = names_of(self.parameters, len(leaves))
-        self.kinds = [kind_of(leaf) for leaf in leaves]
+        self.takes = len(args) if not kwargs and all(isinstance(part, arguments.Leaf) for part in args) else -1
+        self.parameters = arguments.parameters_of(function, structure)
+        self.names = arguments.names_of(self.parameters, len(leaves))
+        self.kinds = [arguments.kind_of(leaf) for leaf in leaves]
         self.guards = Guards()
         self.mode = mode.now.record, get_default_dtype()
         self.recorder: Any = Recorder(self.guards)
@@ -105,7 +106,7 @@ class Program:
                 guards.argument(name, leaf)
         recorder.state.meet(guards.state)
         stand_ins = [self._stand_in(i, leaf) for i, leaf in enumerate(leaves)]
-        args, kwargs = unflatten(self.structure, stand_ins)
+        args, kwargs = arguments.unflatten(self.structure, stand_ins)
         named = {name: self._named(name, look) for name, look in guards.inputs.items()}
         result = recorder.run(_with_stand_ins(function, named), args, kwargs)
         recorder.state.check()
@@ -121,7 +122,7 @@ class Program:
         finally:
             mode.now.recorder = None
         found: list[Any] = []
-        self.result_structure = flatten(result, found)
+        self.result_structure = arguments.flatten(result, found)
         self.found = [_returned(leaf) for leaf in found]
         self.left = recorder.state.left()
         self.modes = recorder.state.modes()
@@ -131,7 +132,7 @@ class Program:
         recorder.state.put_back(undone=False)
         for module, training in self.modes:
             vars(module)["training"] = training
-        return unflatten(self.result_structure, given)
+        return arguments.unflatten(self.result_structure, given)
 
     def _stand_in(self, place: int, leaf: Any) -> Any:
         """Stand-in that the function gets in the place of an argument."""
@@ -179,17 +180,17 @@ class Program:
         stays = {v for v, _ in left if plan.now(v).fixed}  # gradients that lie in the optimizer's vector
         self.stays = [plan.now(v).array if v in stays else None for _, _, v, _ in self.left]
         self.renewed = [before for v, before in left if v not in stays]
-        nested = unflatten(self.result_structure, [value for _, value in self.found])
+        nested = arguments.unflatten(self.result_structure, [value for _, value in self.found])
         back = nested, [v for v, _ in left if v not in stays]
         name = identifier(getattr(function, "__name__", type(function).__name__).replace("<lambda>", "function"))
         text = Text(name, self._about(function, name), tape, plan, recorder.pinned, back)
         self.source = text.source
         self.text = text
         self.run: Any
-        self.run, self.differs = _made(text, name)
+        self.run, self.differs, file = _made(text, name)
+        weakref.finalize(self, linecache.cache.pop, file, None).atexit = False
         self.constants = [v.array.tobytes() for v in text.fixed if v.kind == "constant"]
-        self.fetches = [(v.fetch, v.kind == "argument") for v in text.varying]
-        self.fixed = [(v.fetch, v.array) for v in tape.inputs if v.fixed and v.kind == "state" and v in set(text.fixed)]
+        self.fetches = [v.fetch for v in text.varying]
         self._note_state(recorder)
         for value in (*tape.inputs, *(v for call in tape.calls for v in call.results)):
             if value.kind in ("argument", "named", "made") and value.is_array:
@@ -205,7 +206,7 @@ class Program:
             for v in self.text.varying
             if v.kind in ("state", "named") and isinstance(v.array, (np.ndarray, np.generic))
         ]
-        self.varying = [(v.fetch, kind_of(v.array)) for v in inputs]
+        self.varying = [(v.fetch, arguments.kind_of(v.array)) for v in inputs]
         self.modules = [(weakref.ref(module), before) for module, before in state.modules.items()]
         self.left = [
             (owner if isinstance(owner, Tensor) else weakref.ref(owner), name, value)
@@ -227,25 +228,25 @@ class Program:
         self.tensors = [(t, t._array) for t in state.tensors.values()]
 
     def _about(self, function: Any, name: str) -> list[str]:
-        arguments = [(n, kind) for n, kind in zip(self.names, self.kinds) if kind[0] is np.ndarray]
+        arrays = [(n, kind) for n, kind in zip(self.names, self.kinds) if kind[0] is np.ndarray]
         target = getattr(function, "__func__", function)
         code = getattr(target, "__code__", None)
-        place = f" ({code.co_filename.rpartition('/')[2]}:{code.co_firstlineno})" if code else ""
+        place = f" ({Line(code.co_filename, code.co_firstlineno, '')})" if code else ""
         calls = plural(self.plan.count(), "call")
         lines = [f"{name}({', '.join(self.names)}) as plain NumPy, in {calls}; recorded from {name}{place}.", ""]
-        width = max((len(n) for n, _ in arguments), default=0)
-        return [*lines, *(f"    {n:{width}}  {kind[1]} {kind[2]}" for n, kind in arguments)]
+        width = max((len(n) for n, _ in arrays), default=0)
+        return [*lines, *(f"    {n:{width}}  {kind[1]} {kind[2]}" for n, kind in arrays)]
 
     # ------------------------------------------------------------------ the call
 
     def fits(self, structure: Any, leaves: list[Any]) -> bool:
         """Tell whether all that the recording went by is as it was."""
-        return same_structure(structure, self.structure) and self.fits_leaves(leaves)
+        return arguments.same_structure(structure, self.structure) and self.fits_leaves(leaves)
 
     def fits_leaves(self, leaves: Any) -> bool:
         """The same for arguments that are known to be nested as in the recording."""
         for leaf, kind in zip(leaves, self.kinds):
-            if not is_of_kind(leaf, kind):
+            if not arguments.is_of_kind(leaf, kind):
                 return False
         for t, array in self.tensors:
             if t._array is not array:
@@ -256,7 +257,7 @@ class Program:
             if place_of_gradient(t) != place:
                 return False
         for fetch, kind in self.varying:
-            if kind_of(fetch(leaves)) != kind:
+            if arguments.kind_of(fetch(leaves)) != kind:
                 return False
         for fetch, apart in self.apart:
             array = fetch(leaves)
@@ -289,7 +290,7 @@ class Program:
         for copy, array in self.copies:
             np.copyto(copy, array)
         try:
-            result = self.run(*[fetch(leaves) for fetch, _ in self.fetches])
+            result = self.run(*[fetch(leaves) for fetch in self.fetches])
         except BaseException:  # as before the call, whoever goes on
             for copy, array in self.copies:
                 np.copyto(array, copy)
@@ -316,27 +317,31 @@ class Program:
 
     def _wrapped(self, result: Any) -> Any:
         """The result of the program with Tensors where the function returns Tensors."""
-        if isinstance(self.result_structure, Leaf):
+        if isinstance(self.result_structure, arguments.Leaf):
             return _given(*self.found[0], result)
         leaves: list[Any] = []
-        flatten(result, leaves)
-        return unflatten(self.result_structure, [_given(*found, now) for found, now in zip(self.found, leaves)])
+        arguments.flatten(result, leaves)
+        given = [_given(*found, now) for found, now in zip(self.found, leaves)]
+        return arguments.unflatten(self.result_structure, given)
 
     @property
     def signature(self) -> str:
         """The arguments that it takes."""
-        told = [f"{n}: {described_kind(kind)}" for n, kind in zip(self.names, self.kinds)]
+        told = [f"{n}: {arguments.described_kind(kind)}" for n, kind in zip(self.names, self.kinds)]
         modes = dict.fromkeys("training" if before["training"] else "evaluation" for _, before in self.modules)
         return ", ".join([*told, *([" and ".join(modes)] if modes else [])]) or "no arguments"
 
 
-def _made(text: Text, name: str) -> tuple[Any, Any]:
-    """The function that the text defines, and its error for numbers that it is not for."""
+_number = itertools.count(1).__next__
+
+
+def _made(text: Text, name: str) -> tuple[Any, Any, str]:
+    """The function that the text defines, its error for numbers that it is not for, and the name of its file."""
     space: dict[str, Any] = {}
-    file = f"<tg.compile {name} {abs(hash(text.source))}>"
+    file = f"<tg.compile {name} {_number()}>"
     exec(builtins.compile(text.source, file, "exec"), space)
     linecache.cache[file] = len(text.source), None, text.source.splitlines(True), file  # errors show its lines
-    return space["prepare"](*(value.array for value in text.fixed)), space.get("Differs", ())
+    return space["prepare"](*(value.array for value in text.fixed)), space.get("Differs", ()), file
 
 
 def _with_stand_ins(function: Any, named: dict[str, Any]) -> Any:

@@ -6,7 +6,6 @@ condition of the program; outside of all rules it is the user who asks, and that
 
 from __future__ import annotations
 
-import linecache
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +15,13 @@ import numpy as np
 from .. import random
 from ..guard import owner_of
 from ..mode import mode
-from ..place import file_and_line, users_place
+from ..place import users_place
+from ..record.source import line_at
 from ..tensor import Tensor
 from .functions import ABOUT_SHAPE, WRITERS, public_name, shape_depends_on_data
 from .guards import Guards
 from .number import Number
+from .snapshot import same_bits
 from .state import State, Undo
 from .tape import Call, CannotCompile, Condition, Expression, Tape, Value, Where, mapped, values_in
 from .traced import Traced, plain
@@ -192,7 +193,7 @@ class Recorder:
     def outside(self, array: np.ndarray) -> Traced:
         """A plain array that comes up in the run: a part of the state, or a constant that holds what it holds now."""
         found = self._known.get(id(array))
-        if found is not None and (found[1].kind != "constant" or _same_bits(found[1].array, array)):
+        if found is not None and (found[1].kind != "constant" or same_bits(found[1].array, array)):
             return Traced(self, found[1])
         root = self._roots.get(id(owner_of(array)))
         if root is not None and root.kind != "constant":
@@ -352,7 +353,8 @@ class Recorder:
     def refusal(self, what: str, advice: str) -> CannotCompile:
         """The error for the user, with his line."""
         place = users_place()
-        where = f" at {_told(place)}" if place else ""
+        line = line_at(place) if place else None
+        where = f" at {line}" + f" ({line.text})" * bool(line.text) if line else ""
         op = f" (in {self._rules[-1].op.name})" if self._rules and hasattr(self._rules[-1].op, "name") else ""
         self.refused = CannotCompile(f"compile: {what}{where}{op}, which differs from call to call; {advice}.")
         return self.refused
@@ -368,16 +370,6 @@ class _RecordedGenerator:
         method = getattr(self._real, name)
         drawn = lambda _, *args, **options: method(*args, **options)
         return lambda *args, **options: self._recorder.call(f"rng.{name}", drawn, (self, *args), options)
-
-
-def _told(place: Any) -> str:
-    file, line = file_and_line(place)
-    code = linecache.getline(file, line).strip()
-    return f"{file.rpartition('/')[2]}:{line}" + f" ({code})" * bool(code)
-
-
-def _same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
 def _errors() -> list[tuple[str, str]]:

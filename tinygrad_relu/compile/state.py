@@ -60,7 +60,6 @@ class State:
         self.optimizers: list[Any] = []
         self.flats: list[Any] = []  # those that have stepped, in this order
         self.traits: list[tuple[Tensor, Any]] = []
-        self.assigned: list[tuple[Tensor, Value, Any]] = []  # tensors that were given other arrays
         self._arrays: dict[int, Traced] = {}  # what stands in for the array of each tensor
         self._slots: dict[int, Any] = {}
         self._grads: dict[int, Any] = {}  # the gradient of each tensor at the start of the run

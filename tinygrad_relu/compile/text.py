@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import builtins
-import linecache
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..place import file_and_line
+from ..record.source import line_at
 from .number import spelled
 from .passes import Plan
 from .spelling import Speller, constant, empty, identifier, literal, part
@@ -81,7 +80,7 @@ class Text:
     def __init__(
         self, name: str, about: list[str], tape: Tape, plan: Plan, pinned: list[Value], back: tuple[Any, list[Value]]
     ):
-        self.plan, self.tape, self.pinned = plan, tape, pinned
+        self.plan, self.pinned = plan, pinned
         self.name = name
         self.arguments = [v for v in tape.inputs if v.kind == "argument"]
         self.names = Names(plan, tape.wishes, {name})
@@ -259,9 +258,8 @@ def described(where: Where) -> None:
     where.about = name + f" ({where.inside})" * bool(where.inside) + f": {doc}" * bool(doc and where.part != "backward")
     place = op.users_place() if hasattr(op, "users_place") else None
     if place is not None:
-        file, number = file_and_line(place)
-        code = linecache.getline(file, number).strip()
-        where.line = f"{file.rpartition('/')[2]}:{number}" + f": {code}" * bool(code)
+        line = line_at(place)
+        where.line = f"{line}" + f": {line.text}" * bool(line.text)
     where.op = None
 
 
