@@ -4,6 +4,7 @@ import collections
 import contextvars
 import copy
 import gc
+import linecache
 import pickle
 import types
 import weakref
@@ -349,3 +350,45 @@ def test_arguments_may_have_any_names():
     step = tg.compile(np)
     for _ in range(4):
         assert all(map(lambda a, b: (a == b).all(), step(*given[0], **given[1]), np(*given[0], **given[1])))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_chosen_is_read_before_it_is_written_over(turned):
+    def train(wrap):
+        w = Tensor(np.arange(4.0).reshape(2, 2) - 1.5, requires_grad=True)
+
+        def step(x):
+            old = w.data.T if turned else w.data
+            w.data[...] = np.where(x > 0, old, x * 2)
+            return w.sum()
+
+        step = wrap(step)
+        x = np.array([[1.0, -1.0], [1.0, -2.0]])
+        return [step(x * (-1) ** i * (i + 1)).item() for i in range(6)], w.tolist()
+
+    assert train(tg.compile) == train(lambda f: f)
+
+
+RATE = 2.0
+
+
+def power(x, n):
+    return x if n == 0 else power(x, n - 1) * RATE
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_number_that_a_function_names_is_seen_where_it_calls_itself(calls):
+    step = tg.compile(power)
+    for rate in (2.0, 3.0):
+        globals().update(RATE=rate)
+        assert [np.array_equal(step(X, 2), X * rate**2) for _ in range(calls)] == [True] * calls
+
+
+def test_the_lines_of_programs_are_forgotten_with_them():
+    gc.collect()
+    before = sum(file.startswith("<tg.compile") for file in linecache.cache)
+    step = tg.compile(lambda x, n: x * n)
+    for n in range(100):
+        step(X, n)
+    gc.collect()
+    assert sum(file.startswith("<tg.compile") for file in linecache.cache) <= before + 32

@@ -22,13 +22,14 @@ import numpy as np
 
 from ..nn.module import Module
 from ..optim.optimizer import Optimizer
+from ..record.source import Line
 from ..tensor import Tensor
 from .tape import CannotCompile
 
 _PACKAGE = __package__.partition(".")[0]
 _TRUSTED = {_PACKAGE, "numpy", "math", "cmath", "operator", "functools", "itertools", "collections", "typing",
-            "builtins",
-            "contextlib", "dataclasses", "enum", "abc", "types", "_operator", "_functools", "_collections"}  # fmt: skip
+            "builtins", "contextlib", "dataclasses", "enum", "abc", "types", "_operator", "_functools",
+            "_collections"}  # fmt: skip
 _UNREPEATABLE = {"print", "open", "input", "type", "id", "globals", "locals", "vars", "exec", "eval", "breakpoint",
                  "__import__", "next", "setattr", "delattr"}  # fmt: skip
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), range, slice, type(...))
@@ -54,8 +55,8 @@ class Guards:
         self.state: list[tuple[str, Any]] = []  # the Tensors, Modules and Optimizers among them, with their names
         self.inputs: dict[str, Look] = {}  # floats and arrays of the function itself: others in each call, as arguments
         self._seen: set[Any] = set()
-        self._checked: set[str] = set()
         self._entry: Any = None
+        self._is_called_inside = False  # the function calls itself by its name, and then as it is, without stand-ins
 
     def hold(self) -> bool:
         """Tell whether everything still is as it was in the recording."""
@@ -84,6 +85,10 @@ class Guards:
             if _is_trusted(function.__func__):  # a method of this package's
                 return
         self.follow(function)
+        if self._is_called_inside:
+            for name, look in self.inputs.items():
+                self._admit(name, look(), look, self._entry)
+            self.inputs.clear()
 
     def follow(self, function: Any, me: Any = _NOWHERE) -> None:
         """Look at everything that a function names. ``me`` is the object that its first argument stands for."""
@@ -104,6 +109,7 @@ class Guards:
                 function, me = call, function
         code = getattr(function, "__code__", None)
         me = _weakly(me)
+        self._is_called_inside |= function is self._entry and (code, id(me)) in self._seen
         if code is None or (code, id(me)) in self._seen or (_is_trusted(function) and function is not self._entry):
             return None
         self._seen.add((code, id(me)))
@@ -325,6 +331,7 @@ def _default(function: Any, i: int) -> Any:
 
 
 def is_comparable(value: Any) -> bool:
+    """Tell whether a value is plain: a number, text, a dtype or a tuple of such, which ``==`` compares as a whole."""
     if isinstance(value, (tuple, frozenset)) and type(value).__eq__ in (tuple.__eq__, frozenset.__eq__):
         return all(is_comparable(item) for item in value)
     exact = type(value) in _PLAIN or isinstance(value, (enum.Enum, np.dtype, np.generic))  # others may have attributes
@@ -402,5 +409,5 @@ def _with_article(kind: str) -> str:
 
 def _refusal(what: str, advice: str, where: Any) -> CannotCompile:
     code = where if isinstance(where, types.CodeType) else getattr(getattr(where, "__func__", where), "__code__", None)
-    place = f" (in {code.co_name}, {code.co_filename.rpartition('/')[2]}:{code.co_firstlineno})" if code else ""
+    place = f" (in {code.co_name}, {Line(code.co_filename, code.co_firstlineno, '')})" if code else ""
     return CannotCompile(f"compile: {what}{place}; {advice}.")

@@ -244,9 +244,9 @@ def memory(plan: Plan) -> None:
 
 
 def is_elementwise(call: Call) -> bool:
-    """Tell whether each element of the result depends on the elements in its place only."""
+    """Tell whether the call may write over what it reads; ``np.where`` may not, for it is written in two steps."""
     ufunc = getattr(np, call.function.removeprefix("np."), None)
-    return call.function == "np.where" or (isinstance(ufunc, np.ufunc) and ufunc.signature is None)
+    return isinstance(ufunc, np.ufunc) and ufunc.signature is None
 
 
 def takes_out(call: Call) -> bool:
