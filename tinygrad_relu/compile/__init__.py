@@ -30,8 +30,8 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
     ``function``: any function of arrays, Tensors and numbers that computes with this package and NumPy, such as a whole
     training step (forward, ``backward()``, ``optimizer.step()``), or a model. Parameters, optimizers and statistics
     stay where they are: what is not compiled sees the new values, to the last bit those that the function itself
-    would give. Learning rates and other options of optimizers may change at any time, and so may a float that the
-    function is given or names. What it assigns to ``p.data`` is written over the old numbers.
+    would give. Learning rates and other options of optimizers may change at any time, and so may a float or an array
+    that the function is given or names. What it assigns to ``p.data`` is written over the old numbers.
 
     On a method (``@tg.compile`` above ``def forward``, say) each object has programs of its own. Copies and pickles of
     a compiled function begin without programs. Arrays of other makes, such as pandas', are taken as plain ones by
@@ -45,10 +45,11 @@ def compile(function: Callable[..., Any], *, check: int = 0, without: Collection
     what each pass has saved. ``without``: names of passes to leave out, those in ``report()``. ``check=N`` runs
     every N-th call both ways and raises RuntimeError unless all bits are the same.
 
-    A function goes by the names that its code loads. Numbers and text are compared in each call, Tensors, modules and
-    optimizers are state, functions are followed. Raises CannotCompile, a RuntimeError, for what could change unseen (a
-    list, a dict, an object, an array made outside: give it as an argument) and for what no program can repeat: a branch
-    or loop on data, ``.item()`` in the middle, a value kept outside. Everything is then as before the call.
+    A function goes by the names that its code loads. Numbers, text, and lists and dicts of such are compared in each
+    call, Tensors, modules and optimizers are state, functions are followed. Raises CannotCompile, a RuntimeError, for
+    what could change unseen (an object, a list of arrays, an array that only a helper names: give it as an argument)
+    and for what no program can repeat: a branch or loop on data, ``.item()`` in the middle, a value kept outside.
+    Everything is then as before the call.
 
     >>> model = nn.MLP(2, [8], 2)
     >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
